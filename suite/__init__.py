@@ -1,0 +1,1 @@
+"""One attention core and one trainer for graph, text, recommendation, speech and image tasks."""
