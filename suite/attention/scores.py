@@ -2,9 +2,14 @@
 
 # B batch, H heads, L queries, S keys, D width of one head; N nodes, M edges
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from suite.attention.edges import Edges
 
 
 class Score(nn.Module):
@@ -24,9 +29,9 @@ class Score(nn.Module):
         scores = self.pairs(query.transpose(1, 2)[:, :, None], key.transpose(1, 2)[:, None])  # (B, L, S, H)
         return scores.permute(0, 3, 1, 2)
 
-    def edges(self, query: Tensor, key: Tensor, receiver: Tensor, sender: Tensor) -> Tensor:
-        """Score along edges: query (N, H, D), key (N, H, D), receiver and sender (M,) -> (M, H)."""
-        return self.pairs(query[receiver], key[sender])
+    def edges(self, query: Tensor, key: Tensor, edges: "Edges") -> Tensor:
+        """Score along edges: query (N, H, D), key (S, H, D) -> (M, H), in the sorted order of ``edges``."""
+        return self.pairs(edges.to_receivers(query), edges.to_senders(key))
 
 
 def _head_vector(num_heads: int, head_dim: int) -> nn.Parameter:
@@ -64,9 +69,9 @@ class GATScore(Score):
         scores = query_term.transpose(1, 2)[..., :, None] + key_term.transpose(1, 2)[..., None, :]
         return F.leaky_relu(scores, self.negative_slope)
 
-    def edges(self, query: Tensor, key: Tensor, receiver: Tensor, sender: Tensor) -> Tensor:  # noqa: D102
+    def edges(self, query: Tensor, key: Tensor, edges: "Edges") -> Tensor:  # noqa: D102
         query_term, key_term = self.terms(query, key)  # over nodes first: N is smaller than M
-        return F.leaky_relu(query_term[receiver] + key_term[sender], self.negative_slope)
+        return F.leaky_relu(edges.to_receivers(query_term) + edges.to_senders(key_term), self.negative_slope)
 
 
 class GATv2Score(Score):

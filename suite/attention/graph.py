@@ -1,0 +1,109 @@
+"""Graph attention: the one equation, with the edges of a graph as its pattern."""
+
+# N receivers (queries), S senders (keys and values; S = N within one graph), M edges, H heads, D head width, F features
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from suite.attention.csr import Sparsity, spmm
+from suite.attention.dropout import dropout
+from suite.attention.edges import Edges
+from suite.attention.functional import AttentionOutput
+from suite.attention.scores import Score
+from suite.attention.segments import segment_softmax
+
+
+def attend_edges(
+    query: Tensor, key: Tensor, value: Tensor, edges: Edges, *, score: Score, dropout_p: float = 0.0
+) -> AttentionOutput:
+    """Attention along edges: ``attend`` with an adjacency mask, at a cost that grows with the edges alone.
+
+    weights[e] = softmax over the edges e into receiver i of score(query[i], key[j]);   context[i] = sum weights[e] value[j]
+
+    Shape: query (N, H, D), key (S, H, D), value (S, H, V) -> context (N, H, V), weights (M, H) in the caller's order.
+    ``dropout_p`` drops weights on their way into the context; the weights returned are whole and sum to 1 over the edges
+    of a receiver. A receiver without edges gets zeros.
+    """
+    scores = score.edges(query, key, edges)
+    weights = segment_softmax(scores, edges.receivers)
+    context = edges.weighted_sum(dropout(weights, dropout_p), value)
+    return AttentionOutput(context, edges.to_caller(weights))
+
+
+class SparseRows:
+    """Node features of which most are zero: a constant (N, F) matrix in compressed rows."""
+
+    def __init__(self, sparsity: Sparsity, values: Tensor) -> None:
+        self.sparsity = sparsity
+        self.values = values
+
+    def dropout(self, p: float, training: bool = True) -> "SparseRows":
+        """Drop stored entries only: zeros stay zero, so this is dropout of the dense matrix at 1 % of its cost."""
+        return SparseRows(self.sparsity, dropout(self.values, p, training))
+
+    def linear(self, weight: Tensor) -> Tensor:
+        """x @ weight^T: weight (E, F) -> (N, E)."""
+        return spmm(self.sparsity, self.values, weight.t())
+
+
+class GraphAttention(nn.Module):
+    """One layer of graph attention with any score of the family.
+
+    query = W_q x, key = value = W x;   out[i] = combine over heads of attend_edges(query, key, value)[i] + b
+
+    With ``GATScore`` and ``shared=True`` (W_q = W) this is GAT (Velickovic et al. 2018, eq. 1-6); with ``GATv2Score`` and
+    ``shared=False`` GATv2 (Brody et al. 2022, eq. 7). ``combine`` joins heads: "concat" (eq. 5) or "mean" (eq. 6).
+
+    Args:
+        in_dim: features of a node.
+        score: built for ``num_heads`` and ``head_dim``.
+        dropout: probability of dropping an attention weight while training.
+        feature_dropout: the same for entries of the projected features, W x, before they are mixed (the authors' code
+            has it; the paper does not say).
+
+    Shape: x (N, F), dense or ``SparseRows`` -> context (N, H * D) for concat, (N, D) for mean; weights (M, H).
+    """
+
+    def __init__(
+        self,
+        in_dim: int,
+        head_dim: int,
+        num_heads: int,
+        score: Score,
+        *,
+        shared: bool = True,
+        combine: Literal["concat", "mean"] = "concat",
+        dropout: float = 0.0,
+        feature_dropout: float = 0.0,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if combine not in ("concat", "mean"):
+            raise ValueError(f"combine must be 'concat' or 'mean', got {combine!r}")
+        self.num_heads, self.head_dim, self.combine = num_heads, head_dim, combine
+        self.dropout, self.feature_dropout = dropout, feature_dropout
+        self.score = score
+        self.value_proj = _glorot(num_heads * head_dim, in_dim)
+        self.query_proj = None if shared else _glorot(num_heads * head_dim, in_dim)
+        self.bias = nn.Parameter(torch.zeros(num_heads * head_dim if combine == "concat" else head_dim)) if bias else None
+
+    def forward(self, x: Tensor | SparseRows, edges: Edges) -> AttentionOutput:
+        """Attend along ``edges``; returns the joined heads and the weights of every edge."""
+        value = self._project(x, self.value_proj)
+        query = value if self.query_proj is None else self._project(x, self.query_proj)
+        key, value = value, dropout(value, self.feature_dropout, self.training)
+        weight_dropout = self.dropout if self.training else 0.0
+        context, weights = attend_edges(query, key, value, edges, score=self.score, dropout_p=weight_dropout)
+        context = context.flatten(1) if self.combine == "concat" else context.mean(dim=1)
+        return AttentionOutput(context if self.bias is None else context + self.bias, weights)
+
+    def _project(self, x: Tensor | SparseRows, weight: Tensor) -> Tensor:
+        rows = x.linear(weight) if isinstance(x, SparseRows) else F.linear(x, weight)
+        return rows.view(-1, self.num_heads, self.head_dim)
+
+
+def _glorot(out_dim: int, in_dim: int) -> nn.Parameter:
+    return nn.Parameter(nn.init.xavier_uniform_(torch.empty(out_dim, in_dim)))
