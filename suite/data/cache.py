@@ -1,0 +1,66 @@
+"""What was read from a slow or unsafe form, kept as plain arrays."""
+
+import hashlib
+import logging
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from suite.data.files import replacing
+
+logger = logging.getLogger(__name__)
+
+Arrays = Mapping[str, np.ndarray]
+_DIGEST = "content_sha256"
+
+
+def cached(data_dir: Path, name: str, key: Mapping[str, str], build: Callable[[], Arrays]) -> Arrays:
+    """Return the arrays kept under ``name`` for ``key``, or build and keep them.
+
+    ``key`` holds everything the arrays depend on: the SHA-256 of the sources and the version of their reader. The cache
+    is ``SUITE_CACHE_DIR``, else ``.cache`` in the data directory, one .npz without pickles. A file that fails its own
+    hash is told of and built again; a folder that cannot be written to means reading the source every time.
+    """
+    root = Path(os.environ.get("SUITE_CACHE_DIR", data_dir / ".cache"))
+    digest = hashlib.sha256("\n".join(f"{k}={v}" for k, v in sorted(key.items())).encode()).hexdigest()
+    path = root / f"{name}-{digest[:16]}.npz"
+    if path.is_file():
+        kept = _read(path)
+        if kept is not None:
+            return kept
+        logger.warning("The cached file %s is damaged; it is built again from its source.", path)
+    arrays = build()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, **{_DIGEST: np.array(hash_arrays(arrays))}, **arrays)  # type: ignore[arg-type]
+    except OSError as error:
+        logger.info("Nothing is cached in %s (%s); the source is read every time.", root, error.strerror)
+    return arrays
+
+
+def hash_arrays(arrays: Arrays) -> str:
+    """SHA-256 over the names, types, shapes and little-endian bytes of all arrays, in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False))
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> Arrays | None:
+    """The kept arrays, or None where the file is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        logger.debug("%s: %s", path, error)
+        return None
+    expected = arrays.pop(_DIGEST, None)
+    return arrays if expected is not None and str(expected) == hash_arrays(arrays) else None
