@@ -1,0 +1,200 @@
+"""The data module of the graph task: one graph is the whole batch."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import lightning
+
+from suite.data.source import Resolved, Source
+from suite.data.splits import StratifiedSplit
+from tasks.graph.graph import PARTS, Graph
+from tasks.graph.npz import AmazonNpz, GraphNpz
+from tasks.graph.planetoid import Planetoid
+from tasks.graph.synthetic import SyntheticGraph
+from tasks.graph.tables import GraphTables
+
+
+class GraphReader(Protocol):
+    """What reads one kind of graph: ``reader.read(reader.resolve(data_dir))``."""
+
+    def resolve(self, data_dir: Path | str) -> Resolved:
+        """Find or fetch the files; raises UserError where that fails."""
+        ...
+
+    def read(self, files: Resolved) -> Graph:
+        """Read them; raises UserError for files that do not make a graph."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What belongs in the provenance beside the files."""
+        ...
+
+
+class Passes:
+    """Yields the same graph ``number`` times: a loader without the cost of one, for there is nothing to collate."""
+
+    def __init__(self, graph: Graph, number: int = 1) -> None:
+        self.graph = graph
+        self.number = number
+
+    def __len__(self) -> int:
+        return self.number
+
+    def __iter__(self) -> Iterator[Graph]:
+        return (self.graph for _ in range(self.number))
+
+
+class GraphData(lightning.LightningDataModule):
+    """Any graph, by its reader. Every step sees the whole graph; the split says which nodes count.
+
+    ``passes_per_epoch``: an epoch of Lightning costs 1 to 2 ms of book-keeping, more than several steps, so it holds
+    many passes over the graph; one pass is what papers call an epoch.
+    """
+
+    def __init__(
+        self, graph: GraphReader, dir: str = "data", normalize_features: bool = True, passes_per_epoch: int = 50
+    ) -> None:
+        super().__init__()
+        self.reader = graph
+        self.dir = Path(dir)
+        self.normalize_features = normalize_features
+        self.passes_per_epoch = passes_per_epoch
+        self._files: Resolved | None = None
+        self._graph: Graph | None = None
+        self._provenance: dict[str, Any] = {}
+
+    def prepare_data(self) -> None:
+        """Find or fetch the files, in one process only; raises UserError where that fails."""
+        self._files = self.reader.resolve(self.dir)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the graph, once."""
+        if self._graph is not None:
+            return
+        files = self._files or self.reader.resolve(self.dir)
+        graph = self.reader.read(files)
+        self._provenance = {
+            **files.as_dict(),
+            **self.reader.facts(),
+            "content_hash": graph.content_hash(),
+            "split_hash": graph.split_hash(),
+            "num_nodes": graph.num_nodes,
+            "num_edges": graph.edge_index.shape[1],
+            **{f"num_{part}": len(getattr(graph, part)) for part in PARTS},
+        }
+        self._graph = graph.row_normalized() if self.normalize_features else graph
+
+    @property
+    def graph(self) -> Graph:
+        """The graph as the model sees it; finds and reads it where that has not been done."""
+        self.setup()
+        assert self._graph is not None
+        return self._graph
+
+    def facts(self) -> dict[str, int]:
+        """What the model has to know about the data."""
+        graph = self.graph
+        return {
+            "num_features": graph.num_features,
+            "num_classes": graph.num_classes,
+            "num_nodes": graph.num_nodes,
+        }
+
+    def provenance(self) -> dict[str, Any]:
+        """Where the data came from, with every file's SHA-256, and hashes of the graph and its split. Plain values."""
+        self.setup()
+        return self._provenance
+
+    def train_dataloader(self) -> Passes:
+        """The graph, ``passes_per_epoch`` times."""
+        return Passes(self.graph, self.passes_per_epoch)
+
+    def val_dataloader(self) -> Passes:
+        """The graph, once."""
+        return Passes(self.graph)
+
+    def test_dataloader(self) -> Passes:
+        """The graph, once."""
+        return Passes(self.graph)
+
+    def predict_dataloader(self) -> Passes:
+        """The graph, once."""
+        return Passes(self.graph)
+
+
+# One class for each kind of graph lets its options stand beside the common ones: data.name=NAME, data.nodes=FILE.
+# ``common`` are the arguments of GraphData after the first.
+
+
+class PlanetoidData(GraphData):
+    """Cora, Citeseer, Pubmed, or any files of their form."""
+
+    def __init__(
+        self, name: str, source: Source | None = None, class_names: list[str] | None = None, **common: Any
+    ) -> None:
+        super().__init__(Planetoid(name, source, class_names), **common)
+
+
+class AmazonData(GraphData):
+    """One of the Amazon co-purchase graphs, with a seeded split."""
+
+    def __init__(
+        self,
+        source: Source,
+        train_per_class: float = 20,
+        num_val: float = 500,
+        num_test: float = 1000,
+        split_seed: int = 0,
+        **common: Any,
+    ) -> None:
+        super().__init__(AmazonNpz(source, StratifiedSplit(train_per_class, num_val, num_test, split_seed)), **common)
+
+
+class NpzData(GraphData):
+    """A user's own graph from one .npz."""
+
+    def __init__(
+        self,
+        path: str,
+        undirected: bool = False,
+        train_per_class: float = 0.6,
+        num_val: float = 0.2,
+        num_test: float = 0.2,
+        split_seed: int = 0,
+        **common: Any,
+    ) -> None:
+        split = StratifiedSplit(train_per_class, num_val, num_test, split_seed)
+        super().__init__(GraphNpz(path, split, undirected), **common)
+
+
+class TablesData(GraphData):
+    """A user's own graph from two CSV files."""
+
+    def __init__(
+        self,
+        nodes: str,
+        edges: str,
+        id_column: str = "id",
+        label_column: str = "label",
+        source_column: str = "source",
+        target_column: str = "target",
+        undirected: bool = True,
+        train_per_class: float = 0.6,
+        num_val: float = 0.2,
+        num_test: float = 0.2,
+        split_seed: int = 0,
+        **common: Any,
+    ) -> None:
+        split = StratifiedSplit(train_per_class, num_val, num_test, split_seed)
+        columns = (id_column, label_column, source_column, target_column)
+        super().__init__(GraphTables(nodes, edges, split, *columns, undirected), **common)
+
+
+class SyntheticData(GraphData):
+    """A small made-up graph."""
+
+    def __init__(
+        self, num_nodes: int = 61, num_classes: int = 3, num_features: int = 37, seed: int = 0, **common: Any
+    ) -> None:
+        super().__init__(SyntheticGraph(num_nodes, num_classes, num_features, seed), **common)
