@@ -8,6 +8,7 @@ import lightning
 
 from suite.data.source import Resolved, Source
 from suite.data.splits import StratifiedSplit
+from tasks.graph.batch import GraphBatch
 from tasks.graph.graph import PARTS, Graph
 from tasks.graph.npz import AmazonNpz, GraphNpz
 from tasks.graph.planetoid import Planetoid
@@ -34,15 +35,15 @@ class GraphReader(Protocol):
 class Passes:
     """Yields the same graph ``number`` times: a loader without the cost of one, for there is nothing to collate."""
 
-    def __init__(self, graph: Graph, number: int = 1) -> None:
-        self.graph = graph
+    def __init__(self, batch: GraphBatch, number: int = 1) -> None:
+        self.batch = batch
         self.number = number
 
     def __len__(self) -> int:
         return self.number
 
-    def __iter__(self) -> Iterator[Graph]:
-        return (self.graph for _ in range(self.number))
+    def __iter__(self) -> Iterator[GraphBatch]:
+        return (self.batch for _ in range(self.number))
 
 
 class GraphData(lightning.LightningDataModule):
@@ -62,6 +63,7 @@ class GraphData(lightning.LightningDataModule):
         self.passes_per_epoch = passes_per_epoch
         self._files: Resolved | None = None
         self._graph: Graph | None = None
+        self._batch: GraphBatch | None = None
         self._provenance: dict[str, Any] = {}
 
     def prepare_data(self) -> None:
@@ -106,21 +108,20 @@ class GraphData(lightning.LightningDataModule):
         self.setup()
         return self._provenance
 
+    @property
+    def batch(self) -> GraphBatch:
+        """The graph in the layout of the model, built once."""
+        if self._batch is None:
+            self._batch = GraphBatch.of(self.graph)
+        return self._batch
+
     def train_dataloader(self) -> Passes:
         """The graph, ``passes_per_epoch`` times."""
-        return Passes(self.graph, self.passes_per_epoch)
+        return Passes(self.batch, self.passes_per_epoch)
 
-    def val_dataloader(self) -> Passes:
-        """The graph, once."""
-        return Passes(self.graph)
-
-    def test_dataloader(self) -> Passes:
-        """The graph, once."""
-        return Passes(self.graph)
-
-    def predict_dataloader(self) -> Passes:
-        """The graph, once."""
-        return Passes(self.graph)
+    def split_dataloader(self, split: str) -> Passes:
+        """The graph, once: every split lives on the same nodes, and the module counts those of ``split``."""
+        return Passes(self.batch)
 
 
 # One class for each kind of graph lets its options stand beside the common ones: data.name=NAME, data.nodes=FILE.

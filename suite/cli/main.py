@@ -1,0 +1,93 @@
+"""The console script ``attn``: one command word, then what that command takes. Imports only what the command needs."""
+
+import importlib
+import logging
+import os
+import sys
+import traceback
+import warnings
+from typing import NamedTuple
+
+from suite.errors import UserError, did_you_mean
+
+
+class Command(NamedTuple):
+    """Where a command lives and what it is for."""
+
+    module: str
+    line: str
+
+
+COMMANDS = {
+    "train": Command("suite.cli.train", "train a task, evaluate it once, record the run     attn train task=graph"),
+    "eval": Command("suite.cli.evaluate", "measure a checkpoint again                         attn eval ckpt=PATH [split=test]"),
+    "tasks": Command("suite.cli.tasks", "list the tasks, those of installed packages too"),
+    "data": Command("suite.cli.data", "list, fetch or verify data sets                    attn data [get|verify NAME]"),
+}
+USAGE = """attn: attention on graphs, documents, histories, speech and images, on one core and one trainer
+
+usage: attn COMMAND [KEY=VALUE ...]
+
+{commands}
+
+attn COMMAND --help tells more. debug=true shows the traceback of an error.
+Tab completion for this shell: eval "$(attn -sc install=bash)"   (or zsh, fish)
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, or 2 after a message for bad input."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] == ["-sc"]:
+        return _completion(arguments)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        lines = "\n".join(f"  {name:<8} {command.line}" for name, command in COMMANDS.items())
+        print(USAGE.format(commands=lines))
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    debug = any(word in ("debug=true", "debug=True") for word in rest)
+    _quiet()
+    try:
+        if name not in COMMANDS:
+            raise UserError(f"'{name}' is not a command of attn.{did_you_mean(name, COMMANDS)}")
+        command = importlib.import_module(COMMANDS[name].module)
+        return command.main([word for word in rest if word.lower() != "debug=true"])
+    except UserError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"attn: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `attn tasks | head` closed the pipe: not an error of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _quiet() -> None:
+    """Our own messages as plain lines on standard error; of Lightning's only warnings, without its advertisements."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")  # Lightning 2.6 on torch 2.12
+
+
+def _completion(arguments: list[str]) -> int:
+    """Tab completion: command words here, everything behind ``attn train`` by Hydra.
+
+    Hydra completes programs that have no command words, so the word is taken out of the line it is asked about.
+    """
+    line = os.environ.get("COMP_LINE", "")
+    words = line.split()
+    if arguments[1:2] and arguments[1].startswith("query=") and (len(words) < 2 or (len(words) == 2 and not line.endswith(" "))):
+        print(" ".join(COMMANDS))
+        return 0
+    if len(words) >= 2 and words[1] != "train":
+        return 0
+    if len(words) >= 2:
+        os.environ["COMP_LINE"] = words[0] + line.split("train", 1)[1]
+    from suite.cli.train import main as train
+
+    return train(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

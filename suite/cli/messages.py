@@ -1,0 +1,90 @@
+"""What a composed config may hold, and plain words for what Hydra refuses."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from suite.errors import UserError, did_you_mean
+
+HYDRA_ERRORS = (HydraException, OmegaConfBaseException)
+TASK_GROUPS = ("data", "model")  # presets of these groups are named by task: data=documents/imdb
+
+
+def explain(error: Exception) -> str:
+    """One message for an error of Hydra or OmegaConf: the thing, why, the nearest valid name."""
+    cause = error.__cause__
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        root, _, folder = group.partition("/")
+        prefix = f"{folder}/" if folder else ""
+        choices = [prefix + option for option in error.options or ()]
+        return f"{root}={prefix}{name} is not known.{did_you_mean(prefix + name, choices)}"
+    if isinstance(error, OverrideParseException):
+        return f"'{error.override}' cannot be read as KEY=VALUE: {str(error).splitlines()[0]}"
+    if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and isinstance(cause.parent_node, DictConfig):
+        path, _, key = str(cause.full_key).rpartition(".")
+        near = did_you_mean(key, (str(name) for name in cause.parent_node))
+        return f"{cause.full_key} is not a key of the config{f' below {path}' if path else ''}.{near}"
+    if isinstance(error, ConfigCompositionException) and "You must specify" in str(error):
+        return " ".join(str(error).split()) + ". `attn tasks` lists them"
+    lines = [line for line in (*str(error).splitlines(), *(str(cause).splitlines() if cause else ())) if line.strip()]
+    return " ".join(lines[:3])
+
+
+def check_groups(choices: Mapping[str, str]) -> None:
+    """Refuse presets of another task: ``task=graph data=documents/imdb``."""
+    task = choices["task"]
+    for group in TASK_GROUPS:
+        choice = choices.get(group)
+        if choice and "/" in choice and choice.split("/", 1)[0] != task:
+            raise UserError(f"task={task} cannot use {group}={choice}, which belongs to task={choice.split('/', 1)[0]}. "
+                            f"Choose {group}={task}/... , or task={choice.split('/', 1)[0]}")
+
+
+def check_types(overrides: list[str], choices: Mapping[str, str], config: DictConfig) -> None:
+    """Refuse values of another type than the preset's: ``seed=abc``, ``model.num_heads=1.5``, ``optim.lr=null``.
+
+    The presets are the schema: an int stays an int, a float takes ints too, text stays text, null takes anything. So
+    a package of its own needs nothing but yaml, and nothing heavy is imported to check.
+    """
+    values = [override for override in OverridesParser.create().parse_overrides(overrides)
+              if override.key_or_group not in choices and not override.is_add() and not override.is_delete()]
+    if not values:
+        return
+    from hydra import compose
+
+    groups = [text for text in overrides if text.lstrip("+~").split("=", 1)[0].split("@", 1)[0] in choices]
+    presets = compose("train", overrides=groups)
+    for override in values:
+        key = override.key_or_group
+        default = OmegaConf.select(presets, key, throw_on_missing=False)
+        found = OmegaConf.select(config, key)
+        if not _fits(default, found):
+            raise UserError(f"{key}={found if found is not None else 'null'} is not {_kind(default)}; "
+                            f"the preset has {key}={default}")
+
+
+def _fits(default: Any, found: Any) -> bool:
+    if default is None or (isinstance(default, str) and default == "???"):
+        return True
+    if isinstance(default, bool) or isinstance(found, bool):
+        return isinstance(default, bool) and isinstance(found, bool)
+    if isinstance(default, float):
+        return isinstance(found, (int, float))
+    if isinstance(default, str):
+        return isinstance(found, str)
+    return isinstance(found, type(default))
+
+
+def _kind(default: Any) -> str:
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    return names.get(type(default), "a list" if OmegaConf.is_list(default) else "a group of keys")

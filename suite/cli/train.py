@@ -1,0 +1,58 @@
+"""``attn train``: Hydra composes in this process, once; then the run is launched from the resolved config."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from suite.cli import messages, search_path
+from suite.errors import UserError
+
+
+def main(argv: list[str]) -> int:
+    """Compose from ``argv`` (Hydra's grammar and flags) and train; -m runs one combination after another."""
+    search_path.register()
+    program, sys.argv = sys.argv, ["attn train", *argv]
+    full_error, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR"), "1"  # raise, do not print and exit
+    try:
+        hydra.main(version_base="1.3", config_path="pkg://conf", config_name="train")(_job)()
+    except messages.HYDRA_ERRORS as error:
+        raise UserError(messages.explain(error)) from error
+    finally:
+        sys.argv = program
+        os.environ.pop("HYDRA_FULL_ERROR") if full_error is None else os.environ.update(HYDRA_FULL_ERROR=full_error)
+    return 0
+
+
+def _job(config: DictConfig) -> None:
+    """One composed job: check it, run it, show the result."""
+    from hydra.core.hydra_config import HydraConfig
+
+    runtime = HydraConfig.get()
+    messages.check_groups(dict(runtime.runtime.choices))
+    messages.check_types(list(runtime.overrides.task), dict(runtime.runtime.choices), config)
+    plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    from suite.training.launch import launch
+
+    show(launch(plain))
+
+
+def show(run_dir: Path) -> None:
+    """The closing table: metrics, time, place, and what to do next."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    result = json.loads((run_dir / "result.json").read_text())
+    table = Table(title=f"{result['task']}, seed {result['seed']}", title_justify="left", show_header=False)
+    for key, value in result.items():
+        if key not in ("task", "seed", "run_dir"):
+            table.add_row(key, f"{value:.4f}" if isinstance(value, float) else str(value))
+    console = Console(soft_wrap=True)
+    console.print(table)
+    console.print(f"run       {run_dir}", highlight=False)
+    console.print(f"again     attn eval ckpt={run_dir / 'checkpoints' / 'best.ckpt'}", highlight=False)

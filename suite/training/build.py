@@ -1,0 +1,105 @@
+"""The one place where config becomes objects; beyond it, parts receive arguments and never see a config."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import hydra.utils
+import lightning.pytorch as pl
+from hydra.errors import InstantiationException
+
+from suite.errors import UserError
+from suite.training.module import TaskModule
+
+TASK_GROUP = "attention_suite.tasks"  # entry points of packages that add tasks; the value is their config package
+TRUSTED = ("suite.", "tasks.", "torch.nn.", "torch.optim.", "lightning.pytorch.")
+
+
+class Parts(NamedTuple):
+    """What a task is made of, built."""
+
+    data: Any
+    module: TaskModule
+    facts: dict[str, Any]
+
+
+def build_data(config: Mapping[str, Any], dir: str | None = None) -> Any:
+    """The data module, prepared and set up: files found or fetched, read, checked."""
+    data = instantiate(config["data"], "data")
+    data.prepare_data()
+    data.setup()
+    return data
+
+
+def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> TaskModule:
+    """The task's Lightning module around its network.
+
+    ``facts`` come from the data module (feature width, number of classes) or from a checkpoint; the network receives
+    those that its constructor names.
+    """
+    known = inspect.signature(hydra.utils.get_class(_target(config["model"], "model"))).parameters
+    net = instantiate(config["model"], "model", **{name: fact for name, fact in facts.items() if name in known})
+    optim = instantiate(config["optim"], "optim")
+    module = instantiate(config["module"], "module", net=net, optim=optim)
+    if not isinstance(module, TaskModule):
+        raise UserError(f"module._target_={config['module']['_target_']} is not a suite.training.module.TaskModule")
+    return module
+
+
+def build_trainer(config: Mapping[str, Any], run_dir: Path | None = None) -> pl.Trainer:
+    """The Lightning trainer; with ``run_dir`` also its loggers and callbacks, which write there."""
+    loggers = [] if run_dir is None else [
+        instantiate(node, f"logger.{name}", run_dir=run_dir) for name, node in (config.get("logger") or {}).items()
+    ]
+    callbacks = [] if run_dir is None else [
+        instantiate(node, f"callbacks.{name}") for name, node in (config.get("callbacks") or {}).items()
+    ]
+    if run_dir is not None and config.get("selection"):
+        callbacks.append(instantiate(config["selection"], "selection", folder=run_dir / "checkpoints"))
+    return instantiate(config["trainer"], "trainer", logger=loggers or False, callbacks=callbacks)
+
+
+def instantiate(node: Mapping[str, Any], where: str, **arguments: Any) -> Any:
+    """Build one config node with Hydra after checking every ``_target_`` in it.
+
+    A config may come from a checkpoint or a download, so it may name only this suite's classes, torch's and Lightning's,
+    and those of installed packages that add tasks. A UserError raised inside a constructor passes unchanged; a wrong
+    value or argument is told with the place in the config.
+    """
+    for place, target in _targets(node, where):
+        if not target.startswith(_trusted()):
+            raise UserError(f"{place}._target_={target} is refused: a config may only name classes of {', '.join(_trusted())}. "
+                            f"To use your own, install it as a package with an entry point in the group {TASK_GROUP}")
+    try:
+        return hydra.utils.instantiate(node, **arguments)
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        if isinstance(cause, (TypeError, ValueError)):
+            raise UserError(f"{where}: {cause}") from error
+        raise
+
+
+def _target(node: Mapping[str, Any], where: str) -> str:
+    if "_target_" not in node:
+        raise UserError(f"{where} names no _target_; a preset of the group '{where}' must say which class to build")
+    return node["_target_"]
+
+
+def _targets(node: Any, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield where, str(node["_target_"])
+        for key, child in node.items():
+            yield from _targets(child, f"{where}.{key}")
+    elif isinstance(node, list):
+        for index, child in enumerate(node):
+            yield from _targets(child, f"{where}[{index}]")
+
+
+def _trusted() -> tuple[str, ...]:
+    added = {entry.value.split(".")[0] + "." for entry in entry_points(group=TASK_GROUP)}
+    return (*TRUSTED, *sorted(added))

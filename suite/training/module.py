@@ -1,0 +1,62 @@
+"""The Lightning side that all tasks share: a plain network inside, an optimiser, and one way to report metrics."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import lightning.pytorch as pl
+from torch import nn
+from torch.optim import Optimizer
+
+from suite.training.checkpoint import SCHEMA
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+
+@runtime_checkable
+class ReportListener(Protocol):
+    """A callback that wants every round of validation metrics: selection, progress."""
+
+    def on_report(self, trainer: pl.Trainer, module: pl.LightningModule, metrics: Mapping[str, float]) -> None:
+        """Receive one round of metrics, for the weights the module holds now."""
+
+
+class TaskModule(pl.LightningModule):
+    """Loss, metrics and optimiser around ``net``, a plain ``nn.Module`` that knows nothing of Lightning.
+
+    A task writes ``training_step`` and calls ``report`` once for every round of validation: at the end of Lightning's
+    validation epoch, or, where one step is a whole epoch, straight after the step. It writes ``test_step`` and leaves the
+    figures of the split named by ``self.split`` in ``self.metrics`` as ``{"test/accuracy": ...}``.
+
+    ``report`` replaces ``self.log``, whose bookkeeping costs 0.26 ms a call: as much as a small graph's whole backward.
+    """
+
+    def __init__(self, net: nn.Module, optim: OptimizerFactory) -> None:
+        super().__init__()
+        self.net = net
+        self.split = "test"
+        self.metrics: dict[str, float] = {}
+        self.identity: dict[str, Any] = {}  # config and facts, as plain values: what rebuilds this module
+        self._optim = optim
+
+    def configure_optimizers(self) -> Optimizer:
+        """Complete the optimiser that the config names with this module's parameters."""
+        return self._optim(self.parameters())
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what rebuilds this module, so that a checkpoint is enough on its own."""
+        checkpoint.update(self.identity, schema=SCHEMA)
+
+    def report(self, metrics: Mapping[str, float]) -> None:
+        """Hand one round of metrics to the loggers and to every callback that listens."""
+        for logger in self.trainer.loggers:
+            logger.log_metrics(dict(metrics), step=self.global_step)
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, ReportListener):
+                callback.on_report(self.trainer, self, metrics)
+
+
+def evaluate(trainer: pl.Trainer, module: TaskModule, data: Any, split: str) -> dict[str, float]:
+    """Measure ``module`` on one split through Lightning's test loop: ``{"<split>/accuracy": ...}``."""
+    module.split = split
+    trainer.test(module, dataloaders=data.split_dataloader(split), verbose=False)
+    return module.metrics

@@ -1,0 +1,110 @@
+"""A run owns one directory: config, provenance, metrics, checkpoints, result."""
+
+import json
+import os
+import platform
+import secrets
+import subprocess
+import sys
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from suite.errors import UserError
+
+PACKAGES = ("attention-suite", "torch", "lightning", "torch-geometric", "hydra-core", "omegaconf", "numpy", "wandb")
+
+
+def create(run_dir: str | None, task: str, root: str = "runs") -> Path:
+    """Make the directory of a new run, exclusively: two runs started in the same second never share one.
+
+    Without ``run_dir`` it is ``root/task/<UTC time>-<random suffix>``. A ``run_dir`` that is given may exist but must not
+    hold a run; UserError otherwise.
+    """
+    if run_dir is None:
+        parent = Path(root) / task
+        parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+            path = parent / f"{stamp}-{secrets.token_hex(3)}"
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return path
+    path = Path(run_dir)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with (path / "config.yaml").open("x"):  # claims the directory: exactly one process can create this file
+            return path
+    except FileExistsError as error:
+        kind = "already holds a run" if path.is_dir() else "is a file"
+        raise UserError(f"run_dir={run_dir} {kind}; name another directory, or leave run_dir out to get a new one") from error
+    except OSError as error:
+        raise UserError(f"run_dir={run_dir} cannot be written: {error.strerror}; name another directory") from error
+
+
+def write_config(path: Path, config: dict[str, Any]) -> None:
+    """Write the resolved config as ``config.yaml``."""
+    (path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write one JSON file, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    temporary.replace(path)
+
+
+def provenance(command: list[str], seed: int, data: dict[str, Any]) -> dict[str, Any]:
+    """What a reader needs to get the same numbers: command, seed, code, versions, machine, data with hashes."""
+    import torch
+
+    return {
+        "command": " ".join(command),
+        "seed": seed,
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "git": _git(),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "threads": torch.get_num_threads(),
+        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+        "data": data,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None  # run from a source tree that was never installed
+
+
+def _git() -> dict[str, Any] | None:
+    """Commit of the suite's own checkout and whether it was edited; None where it is not a checkout."""
+    home = Path(__file__).resolve().parents[2]
+    if not (home / ".git").exists():
+        return None
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=home, capture_output=True, text=True, check=False)  # noqa: S603, S607
+        return done.stdout.strip()
+
+    return {"commit": git("rev-parse", "HEAD") or None, "edited": bool(git("status", "--porcelain"))}
+
+
+def _processor() -> str:
+    """The processor's marketing name where Linux tells it, with the number of cores this process may use."""
+    name = platform.processor() or platform.machine()
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+        return f"{name}, {len(os.sched_getaffinity(0))} cores"
+    return f"{name}, {os.cpu_count()} cores"

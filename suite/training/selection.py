@@ -1,0 +1,121 @@
+"""Which weights to keep, and when to stop: decided on validation alone."""
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+import lightning.pytorch as pl
+from torch import Tensor
+
+from suite.errors import UserError
+from suite.training import checkpoint
+
+
+class Verdict(NamedTuple):
+    """What a rule says of one round: ``progress`` resets the patience, ``best`` keeps the weights."""
+
+    progress: bool
+    best: bool
+
+
+class Rule(Protocol):
+    """Judges rounds of metrics, in order."""
+
+    def judge(self, metrics: Mapping[str, float]) -> Verdict:
+        """Compare this round with those before it."""
+
+
+class Best:
+    """Keep the weights with the best value of one metric; the first of equals wins."""
+
+    def __init__(self, monitor: str, mode: Literal["max", "min"]) -> None:
+        if mode not in ("max", "min"):
+            raise UserError(f"mode must be 'max' or 'min', got {mode!r}")
+        self.monitor = monitor
+        self.sign = 1.0 if mode == "max" else -1.0
+        self.best = float("-inf")
+
+    def judge(self, metrics: Mapping[str, float]) -> Verdict:
+        """Progress and best are the same: strictly better than any round before."""
+        value = self.sign * _value(metrics, self.monitor)
+        better = value > self.best
+        self.best = max(self.best, value)
+        return Verdict(better, better)
+
+
+class JointBest:
+    """The GAT authors' rule: accuracy and loss together (Velickovic et al. 2018, section 3.3 and their code).
+
+    Patience restarts when either is at least as good as ever; the weights are kept when both are.
+    """
+
+    def __init__(self, maximize: str = "val/accuracy", minimize: str = "val/loss") -> None:
+        self.maximize, self.minimize = maximize, minimize
+        self.highest, self.lowest = float("-inf"), float("inf")
+
+    def judge(self, metrics: Mapping[str, float]) -> Verdict:
+        """Compare both metrics with their best values so far."""
+        high = _value(metrics, self.maximize) >= self.highest
+        low = _value(metrics, self.minimize) <= self.lowest
+        self.highest = max(self.highest, metrics[self.maximize])
+        self.lowest = min(self.lowest, metrics[self.minimize])
+        return Verdict(high or low, high and low)
+
+
+def _value(metrics: Mapping[str, float], name: str) -> float:
+    if name not in metrics:
+        raise UserError(f"selection watches '{name}', which this task does not report; it reports {', '.join(metrics)}")
+    return metrics[name]
+
+
+class Selection(pl.Callback):
+    """Keeps the best weights in memory, stops after ``patience`` rounds without progress, restores them at the end.
+
+    Weights go to disk, as ``best.ckpt`` and ``last.ckpt``, at the end of a Lightning epoch but at most every
+    ``save_every`` seconds, and when training ends: a step of a small graph is shorter than one write.
+    """
+
+    def __init__(self, rule: Rule, folder: Path, patience: int | None = None, save_every: float = 30.0) -> None:
+        self.rule = rule
+        self.patience = patience
+        self.saver = checkpoint.Saver(folder, save_every)
+        self.rounds = 0
+        self.without_progress = 0
+        self.best_round = 0
+        self.best_metrics: dict[str, float] = {}
+        self._best_state: dict[str, Tensor] | None = None
+
+    def on_report(self, trainer: pl.Trainer, module: pl.LightningModule, metrics: Mapping[str, float]) -> None:
+        """Judge one round of metrics."""
+        self.rounds += 1
+        progress, best = self.rule.judge(metrics)
+        if best:
+            self.best_round, self.best_metrics = self.rounds, dict(metrics)
+            self._best_state = {name: tensor.detach().cpu().clone() for name, tensor in module.state_dict().items()}
+        self.without_progress = 0 if progress else self.without_progress + 1
+        if self.patience is not None and self.without_progress >= self.patience:
+            trainer.should_stop = True
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write what is new, unless the last write was a moment ago."""
+        if self.saver.due():
+            self._write(trainer)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the last state, then go back to the best weights."""
+        self._write(trainer)
+        if self._best_state is not None:
+            pl_module.load_state_dict(self._best_state)
+
+    def _write(self, trainer: pl.Trainer) -> None:
+        state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+        self.saver.write("last.ckpt", state)
+        if self._best_state is not None:
+            kept = {key: copy.copy(state[key]) for key in checkpoint.IDENTITY}
+            self.saver.write("best.ckpt", {**kept, "state_dict": self._best_state, "metrics": self.best_metrics})
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs to go on counting."""
+        return {"rounds": self.rounds, "without_progress": self.without_progress, "best_round": self.best_round,
+                "best_metrics": self.best_metrics, "rule": dict(vars(self.rule))}

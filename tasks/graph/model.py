@@ -1,0 +1,77 @@
+"""Two layers of graph attention that classify nodes."""
+
+# N nodes, M edges, F features, H heads, D head width, C classes
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from suite.attention.dropout import dropout
+from suite.attention.edges import Edges
+from suite.attention.graph import GraphAttention, SparseRows
+from suite.attention.scores import Score
+
+
+class NodeOutput(NamedTuple):
+    """Class scores, and what a reader of the model looks at."""
+
+    logits: Tensor  # (N, C)
+    hidden: Tensor  # (N, H * D), after the first layer's ELU
+    weights: tuple[Tensor, Tensor]  # (M, H) and (M, output heads)
+
+
+class GraphAttentionNet(nn.Module):
+    """GAT's node classifier (Velickovic et al. 2018, section 3.3), with any score of the family.
+
+    hidden = ELU(concat over heads of attention(dropout(x)));   logits = mean over heads of attention(dropout(hidden))
+
+    Args:
+        num_features, num_classes: from the data.
+        head_dim, num_heads: of the first layer; ``output_heads`` of the second, which are averaged.
+        dropout: on the input of both layers and on their attention weights, while training.
+        feature_dropout: on the projected features of both layers, while training.
+        shared: one projection for query, key and value (GAT), or one of its own for the query (GATv2).
+        score: builds the score from ``num_heads`` and ``head_dim``.
+
+    Shape: features (N, F), edges of N nodes with self-loops -> NodeOutput.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        num_classes: int,
+        score: Callable[..., Score],
+        head_dim: int = 8,
+        num_heads: int = 8,
+        output_heads: int = 1,
+        dropout: float = 0.6,
+        feature_dropout: float = 0.6,
+        shared: bool = True,
+    ) -> None:
+        super().__init__()
+        for name, p in (("dropout", dropout), ("feature_dropout", feature_dropout)):
+            if not 0.0 <= p < 1.0:
+                raise ValueError(f"{name} must be a probability in [0, 1), got {p}")
+        for name, number in (("head_dim", head_dim), ("num_heads", num_heads), ("output_heads", output_heads)):
+            if number < 1:
+                raise ValueError(f"{name} must be at least 1, got {number}")
+        self.dropout = dropout
+        common = {"shared": shared, "dropout": dropout, "feature_dropout": feature_dropout}
+        self.hidden = GraphAttention(num_features, head_dim, num_heads, score(num_heads, head_dim), **common)
+        self.output = GraphAttention(
+            num_heads * head_dim, num_classes, output_heads, score(output_heads, num_classes), combine="mean", **common
+        )
+
+    def forward(self, features: SparseRows | Tensor, edges: Edges) -> NodeOutput:
+        """Classify every node."""
+        if isinstance(features, SparseRows):
+            features = features.dropout(self.dropout, self.training)
+        else:
+            features = dropout(features, self.dropout, self.training)
+        first = self.hidden(features, edges)
+        hidden = F.elu(first.context)
+        second = self.output(dropout(hidden, self.dropout, self.training), edges)
+        assert first.weights is not None and second.weights is not None
+        return NodeOutput(second.context, hidden, (first.weights, second.weights))
