@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from suite.errors import UserError, did_you_mean
 
@@ -69,7 +68,9 @@ def verify(name: str, data_dir: Path) -> None:
     source = _source_of(name)
     found = find_local(source, data_dir)
     if found is None:
-        raise UserError(f"{name} is not complete in {data_dir / source.folder}. Fetch it with: attn data get {name}")
+        raise UserError(
+            f"{name} is not complete in {data_dir / source.folder}. Fetch it with: attn data get {source.name}"
+        )
     print(f"{name}: {len(found.sha256)} files in {found.folder}, {_checked(source, found.kind)}.")
     for file, sha256 in found.sha256.items():
         print(f"  {sha256}  {file}")
@@ -165,14 +166,11 @@ def _source_of(name: str) -> "Source":
 
 
 def _origin(source: "Source") -> str:
-    places = []
-    if source.url:
-        parts = urlsplit(source.url)
-        owner = "/".join(parts.path.split("/")[1:3])
-        places.append(f"{parts.hostname}/{owner}")
+    page = source.homepage.removeprefix("https://")
+    places = [page if source.url else f"{page} (by hand)"]
     if source.wheel:
-        places.append(f"{source.wheel.requirement} (package index)")
-    return ", ".join(places) or f"by hand: {source.homepage}"
+        places.append(f"{source.wheel.requirement} (index)")
+    return "\n".join(places)
 
 
 def _checked(source: "Source", kind: str) -> str:

@@ -57,7 +57,7 @@ def hash_arrays(arrays: Arrays) -> str:
 def _read(path: Path) -> Arrays | None:
     """The kept arrays, or None where the file is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         logger.debug("%s: %s", path, error)

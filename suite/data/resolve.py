@@ -112,7 +112,8 @@ def _all_failed(source: Source, data_dir: Path, tried: list[str]) -> str:
     return (
         f"The data set {source.name} was not found. Tried, in this order:\n"
         + "".join(f"  {number}. {line}\n" for number, line in enumerate(tried, start=1))
-        + f"Put the files into {data_dir / source.folder}{home}, point data.dir=DIR or SUITE_DATA_DIR at a folder that holds them{again}."
+        + f"Put the files into {data_dir / source.folder}{home}, or point data.dir=DIR or SUITE_DATA_DIR at a folder "
+        f"that holds them{again}."
     )
 
 

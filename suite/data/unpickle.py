@@ -65,7 +65,7 @@ class CsrMatrix:
 class Latin1(bytes):
     """Stands for ``_codecs.encode``, through which Python 3 writes bytes in the old pickle protocols."""
 
-    def __new__(cls, text: str, encoding: str = "latin1") -> "Latin1":
+    def __new__(cls, text: str = "", encoding: str = "latin1") -> "Latin1":
         """Encode; raises ValueError for any other encoding."""
         if encoding != "latin1":
             raise ValueError(f"bytes written as {encoding}")
@@ -83,6 +83,7 @@ _ADMITTED: dict[str, type] = {
     "_codecs.encode": Latin1,
     "collections.defaultdict": collections.defaultdict,
     "collections.OrderedDict": collections.OrderedDict,
+    "__builtin__.bytes": Latin1,  # without arguments: how Python 3 writes no bytes at all
     **{f"{module}.{name}": kind for module in ("__builtin__", "builtins") for name, kind in _CONTAINERS.items()},
 }
 

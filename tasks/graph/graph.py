@@ -25,8 +25,8 @@ class Graph:
     """One graph. Build with ``create``, which checks it and brings it into its one canonical form.
 
     ``edge_index`` (2, M) int64: row 0 sends, row 1 receives; sorted by receiver, then sender, each edge once;
-    self-loops are the model's to add. ``labels`` (N,) int64 in 0..C-1, -1 = unlabelled. ``train``, ``val``, ``test``: sorted
-    int64 indices of nodes, disjoint. Names, where given, have one entry for every node or class.
+    self-loops are the model's to add. ``labels`` (N,) int64 in 0..C-1, -1 = unlabelled. ``train``, ``val`` and
+    ``test``: sorted int64 indices of nodes, disjoint. Names, where given, have one entry for every node or class.
     """
 
     features: SparseFeatures

@@ -137,7 +137,8 @@ def own_files(data_dir: Path | str, *paths: Path) -> Resolved:
 def load_npz(path: Path) -> Arrays:
     """The arrays of an .npz, of plain numbers only; raises UserError for anything else."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("it holds one array, not several with names")
             return {name: archive[name] for name in archive.files}

@@ -1,0 +1,27 @@
+"""What tests of several rooms need."""
+
+import os
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Real data: SUITE_DATA_DIR, else ../shared/data beside the checkout; the test is skipped where there is none."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("SUITE_DATA_DIR", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no real data: SUITE_DATA_DIR is not set and {beside} does not exist")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pyg() -> ModuleType:
+    """torch_geometric, which warns of torch.jit.script while it is imported."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
+        import torch_geometric.nn
+    return torch_geometric
