@@ -57,8 +57,8 @@ class GraphTables:
         header, rows = read_table(self.nodes, [self.id_column, self.label_column])
         numbers = self._numbers(rows, header.index(self.id_column))
         names, labels = _classes([cells[header.index(self.label_column)] for _, cells in rows])
-        edge_index = self._edges(numbers)
         features = SparseFeatures.from_dense(self._features(header, rows))
+        edge_index = self._edges(numbers)
         split = self.split(labels)
         return Graph.create(features, edge_index, labels, split, len(names), tuple(numbers), names)
 
@@ -84,7 +84,8 @@ class GraphTables:
         columns = [i for i, name in enumerate(header) if name not in (self.id_column, self.label_column)]
         if not columns:
             raise UserError(f"{self.nodes} has no column of features beside {self.id_column} and {self.label_column}.")
-        matrix = np.empty((len(rows), len(columns)), dtype=np.float32)
+        matrix = np.empty((len(rows), len(columns)), dtype=np.float64)
+        largest = np.finfo(np.float32).max  # what the model computes with
         for node, (line, cells) in enumerate(rows):
             for place, column in enumerate(columns):
                 try:
@@ -93,10 +94,11 @@ class GraphTables:
                     raise UserError(
                         f"{self.nodes}, line {line}, column {header[column]}: {cells[column]!r} is not a number."
                     ) from error
-            if not np.isfinite(matrix[node]).all():
-                column = columns[int(np.flatnonzero(~np.isfinite(matrix[node]))[0])]
+            fits = np.abs(matrix[node]) <= largest  # False for what is no number, too
+            if not fits.all():
+                column = columns[int(np.flatnonzero(~fits)[0])]
                 raise UserError(
-                    f"{self.nodes}, line {line}, column {header[column]}: {cells[column]!r} is not a finite number."
+                    f"{self.nodes}, line {line}, column {header[column]}: {cells[column]!r} is not finite in float32."
                 )
         return matrix
 
