@@ -34,12 +34,16 @@ class Edges:
         """
         num_senders = num_receivers if num_senders is None else num_senders
         if edge_index.dim() != 2 or len(edge_index) != 2 or edge_index.dtype != torch.int64:
-            raise ValueError(f"edge_index must be int64 of shape (2, M), got {edge_index.dtype} {tuple(edge_index.shape)}")
+            raise ValueError(
+                f"edge_index must be int64 of shape (2, M), got {edge_index.dtype} {tuple(edge_index.shape)}"
+            )
         for name, ids, count in (("sender", edge_index[0], num_senders), ("receiver", edge_index[1], num_receivers)):
             if len(ids) and (int(ids.min()) < 0 or int(ids.max()) >= count):
                 bad = int(((ids < 0) | (ids >= count)).nonzero()[0])
-                raise ValueError(f"edge {bad} has {name} {int(ids[bad])}, outside the {count} nodes 0..{count - 1}; "
-                                 "remove the edge or correct the number of nodes")
+                raise ValueError(
+                    f"edge {bad} has {name} {int(ids[bad])}, outside the {count} nodes 0..{count - 1}; "
+                    "remove the edge or correct the number of nodes"
+                )
         senders, receivers = edge_index
         order = None
         if bool((receivers.diff() < 0).any()):

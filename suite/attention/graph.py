@@ -88,7 +88,9 @@ class GraphAttention(nn.Module):
         self.score = score
         self.value_proj = _glorot(num_heads * head_dim, in_dim)
         self.query_proj = None if shared else _glorot(num_heads * head_dim, in_dim)
-        self.bias = nn.Parameter(torch.zeros(num_heads * head_dim if combine == "concat" else head_dim)) if bias else None
+        self.bias = (
+            nn.Parameter(torch.zeros(num_heads * head_dim if combine == "concat" else head_dim)) if bias else None
+        )
 
     def forward(self, x: Tensor | SparseRows, edges: Edges) -> AttentionOutput:
         """Attend along ``edges``; returns the joined heads and the weights of every edge."""

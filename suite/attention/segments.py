@@ -19,8 +19,10 @@ class Segments:
 
     def __init__(self, offsets: Tensor) -> None:
         if offsets.dim() != 1 or len(offsets) == 0 or int(offsets[0]) != 0 or bool((offsets.diff() < 0).any()):
-            raise ValueError("offsets must be one dimension of ints that starts at 0 and never falls; "
-                             "use Segments.from_lengths(lengths) or Segments.from_ids(ids, num_segments)")
+            raise ValueError(
+                "offsets must be one dimension of ints that starts at 0 and never falls; "
+                "use Segments.from_lengths(lengths) or Segments.from_ids(ids, num_segments)"
+            )
         self.offsets = offsets
 
     @classmethod
@@ -36,7 +38,9 @@ class Segments:
         if len(ids) and (int(ids.min()) < 0 or int(ids.max()) >= num_segments):
             raise ValueError(f"ids must lie in [0, {num_segments}), got {int(ids.min())} to {int(ids.max())}")
         if bool((ids.diff() < 0).any()):
-            raise ValueError("ids must be sorted; sort the rows by their segment first (torch.argsort(ids, stable=True))")
+            raise ValueError(
+                "ids must be sorted; sort the rows by their segment first (torch.argsort(ids, stable=True))"
+            )
         return cls(_offsets(torch.bincount(ids, minlength=num_segments)))
 
     def __len__(self) -> int:

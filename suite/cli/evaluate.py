@@ -6,7 +6,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from suite.cli.messages import explain
+from suite.config.checks import explain
 from suite.errors import UserError, did_you_mean
 
 SPLITS = ("train", "val", "test")
@@ -48,10 +48,16 @@ def evaluate_checkpoint(path: Path, split: str, overrides: list[str]) -> dict[st
     config: dict[str, Any] = _merge(content["config"], overrides)
     data = build_data(config)
     module = build_module(config, content["facts"])
-    changed = {name: (fact, data.facts().get(name)) for name, fact in content["facts"].items() if data.facts().get(name) != fact}
+    changed = {
+        name: (fact, data.facts().get(name))
+        for name, fact in content["facts"].items()
+        if data.facts().get(name) != fact
+    }
     if changed:
         told = ", ".join(f"{name} {was} there, {now} here" for name, (was, now) in changed.items())
-        raise UserError(f"{path} was trained on other data: {told}. Name the data it belongs to, for example data.dir=DIR")
+        raise UserError(
+            f"{path} was trained on other data: {told}. Name the data it belongs to, for example data.dir=DIR"
+        )
     module.load_state_dict(content["state_dict"])
     return evaluate(build_trainer(config), module, data, split)
 

@@ -20,7 +20,9 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "train": Command("suite.cli.train", "train a task, evaluate it once, record the run     attn train task=graph"),
-    "eval": Command("suite.cli.evaluate", "measure a checkpoint again                         attn eval ckpt=PATH [split=test]"),
+    "eval": Command(
+        "suite.cli.evaluate", "measure a checkpoint again                         attn eval ckpt=PATH [split=test]"
+    ),
     "tasks": Command("suite.cli.tasks", "list the tasks, those of installed packages too"),
     "data": Command("suite.cli.data", "list, fetch or verify data sets                    attn data [get|verify NAME]"),
 }
@@ -63,10 +65,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _quiet() -> None:
-    """Our own messages as plain lines on standard error; of Lightning's only warnings, without its advertisements."""
+    """Messages as plain lines on standard error."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")  # Lightning 2.6 on torch 2.12
 
 
@@ -77,7 +77,11 @@ def _completion(arguments: list[str]) -> int:
     """
     line = os.environ.get("COMP_LINE", "")
     words = line.split()
-    if arguments[1:2] and arguments[1].startswith("query=") and (len(words) < 2 or (len(words) == 2 and not line.endswith(" "))):
+    if (
+        arguments[1:2]
+        and arguments[1].startswith("query=")
+        and (len(words) < 2 or (len(words) == 2 and not line.endswith(" ")))
+    ):
         print(" ".join(COMMANDS))
         return 0
     if len(words) >= 2 and words[1] != "train":

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import yaml
 
-from suite.cli.search_path import config_packages
+from suite.config.search_path import config_packages
 
 
 class Task(NamedTuple):
@@ -27,7 +27,12 @@ def find_tasks() -> Iterator[Task]:
                 text = file.read_text(encoding="utf-8")
                 comments = [line[1:].strip() for line in text.splitlines() if line.startswith("#")]
                 defaults = (yaml.safe_load(text) or {}).get("defaults", [])
-                presets = {key.lstrip("/"): value for entry in defaults if isinstance(entry, dict) for key, value in entry.items()}
+                presets = {
+                    key.lstrip("/"): value
+                    for entry in defaults
+                    if isinstance(entry, dict)
+                    for key, value in entry.items()
+                }
                 line = next((comment for comment in comments if not comment.startswith("@package")), "")
                 yield Task(file.name.removesuffix(".yaml"), line, presets, package)
 

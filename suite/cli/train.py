@@ -3,38 +3,45 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from suite.cli import messages, search_path
+from suite.config import checks, search_path
 from suite.errors import UserError
 
 
 def main(argv: list[str]) -> int:
     """Compose from ``argv`` (Hydra's grammar and flags) and train; -m runs one combination after another."""
     search_path.register()
-    program, sys.argv = sys.argv, ["attn train", *argv]
+    refused: list[UserError] = []
+
+    def job(config: DictConfig) -> None:
+        try:
+            _train(config)
+        except UserError as error:  # kept, for Hydra would print its own lines around it; the other jobs go on
+            refused.append(error)
+            print(f"attn: {error}", file=sys.stderr)
+
+    multirun = [word for word in argv if word in ("-m", "--multirun")]  # last, or argparse refuses what follows it
+    program, sys.argv = sys.argv, ["attn train", *(word for word in argv if word not in multirun), *multirun]
     full_error, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR"), "1"  # raise, do not print and exit
     try:
-        hydra.main(version_base="1.3", config_path="pkg://conf", config_name="train")(_job)()
-    except messages.HYDRA_ERRORS as error:
-        raise UserError(messages.explain(error)) from error
+        hydra.main(version_base="1.3", config_path="pkg://conf", config_name="train")(job)()
+    except checks.HYDRA_ERRORS as error:
+        raise UserError(checks.explain(error)) from error
     finally:
         sys.argv = program
         os.environ.pop("HYDRA_FULL_ERROR") if full_error is None else os.environ.update(HYDRA_FULL_ERROR=full_error)
-    return 0
+    return 2 if refused else 0
 
 
-def _job(config: DictConfig) -> None:
+def _train(config: DictConfig) -> None:
     """One composed job: check it, run it, show the result."""
     from hydra.core.hydra_config import HydraConfig
 
     runtime = HydraConfig.get()
-    messages.check_groups(dict(runtime.runtime.choices))
-    messages.check_types(list(runtime.overrides.task), dict(runtime.runtime.choices), config)
-    plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    plain = checks.check(config, dict(runtime.runtime.choices), list(runtime.overrides.task))
     from suite.training.launch import launch
 
     show(launch(plain))

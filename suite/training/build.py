@@ -1,8 +1,8 @@
 """The one place where config becomes objects; beyond it, parts receive arguments and never see a config."""
 
 import inspect
+import logging
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,10 +10,14 @@ import hydra.utils
 import lightning.pytorch as pl
 from hydra.errors import InstantiationException
 
+from suite.config.search_path import GROUP as TASK_GROUP
+from suite.config.search_path import config_packages
 from suite.errors import UserError
 from suite.training.module import TaskModule
 
-TASK_GROUP = "attention_suite.tasks"  # entry points of packages that add tasks; the value is their config package
+# Lightning advertises at INFO in every Trainer, and cannot be asked not to; set here because its import resets the level.
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+
 TRUSTED = ("suite.", "tasks.", "torch.nn.", "torch.optim.", "lightning.pytorch.")
 
 
@@ -25,7 +29,7 @@ class Parts(NamedTuple):
     facts: dict[str, Any]
 
 
-def build_data(config: Mapping[str, Any], dir: str | None = None) -> Any:
+def build_data(config: Mapping[str, Any]) -> Any:
     """The data module, prepared and set up: files found or fetched, read, checked."""
     data = instantiate(config["data"], "data")
     data.prepare_data()
@@ -50,12 +54,18 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> TaskMod
 
 def build_trainer(config: Mapping[str, Any], run_dir: Path | None = None) -> pl.Trainer:
     """The Lightning trainer; with ``run_dir`` also its loggers and callbacks, which write there."""
-    loggers = [] if run_dir is None else [
-        instantiate(node, f"logger.{name}", run_dir=run_dir) for name, node in (config.get("logger") or {}).items()
-    ]
-    callbacks = [] if run_dir is None else [
-        instantiate(node, f"callbacks.{name}") for name, node in (config.get("callbacks") or {}).items()
-    ]
+    loggers = (
+        []
+        if run_dir is None
+        else [
+            instantiate(node, f"logger.{name}", run_dir=run_dir) for name, node in (config.get("logger") or {}).items()
+        ]
+    )
+    callbacks = (
+        []
+        if run_dir is None
+        else [instantiate(node, f"callbacks.{name}") for name, node in (config.get("callbacks") or {}).items()]
+    )
     if run_dir is not None and config.get("selection"):
         callbacks.append(instantiate(config["selection"], "selection", folder=run_dir / "checkpoints"))
     return instantiate(config["trainer"], "trainer", logger=loggers or False, callbacks=callbacks)
@@ -70,8 +80,10 @@ def instantiate(node: Mapping[str, Any], where: str, **arguments: Any) -> Any:
     """
     for place, target in _targets(node, where):
         if not target.startswith(_trusted()):
-            raise UserError(f"{place}._target_={target} is refused: a config may only name classes of {', '.join(_trusted())}. "
-                            f"To use your own, install it as a package with an entry point in the group {TASK_GROUP}")
+            raise UserError(
+                f"{place}._target_={target} is refused: a config may only name classes of {', '.join(_trusted())}. "
+                f"To use your own, install it as a package with an entry point in the group {TASK_GROUP}"
+            )
     try:
         return hydra.utils.instantiate(node, **arguments)
     except InstantiationException as error:
@@ -101,5 +113,4 @@ def _targets(node: Any, where: str) -> Iterator[tuple[str, str]]:
 
 
 def _trusted() -> tuple[str, ...]:
-    added = {entry.value.split(".")[0] + "." for entry in entry_points(group=TASK_GROUP)}
-    return (*TRUSTED, *sorted(added))
+    return (*TRUSTED, *(package.split(".")[0] + "." for package in config_packages()[1:]))

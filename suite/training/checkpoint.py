@@ -47,8 +47,10 @@ def save(path: Path, content: dict[str, Any]) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise UserError(f"could not write checkpoint {path}: {error.strerror}. The one before it is intact; "
-                        "free space on that disk or choose another place with run_dir=DIR") from error
+        raise UserError(
+            f"could not write checkpoint {path}: {error.strerror}. The one before it is intact; "
+            "free space on that disk or choose another place with run_dir=DIR"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -64,21 +66,29 @@ def load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"no checkpoint at {path}; pass ckpt=RUN_DIR/checkpoints/best.ckpt of an existing run")
     if not zipfile.is_zipfile(path):
-        raise UserError(f"{path} is not a checkpoint (or was cut off while copying); pass ckpt=RUN_DIR/checkpoints/best.ckpt")
+        raise UserError(
+            f"{path} is not a checkpoint (or was cut off while copying); pass ckpt=RUN_DIR/checkpoints/best.ckpt"
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zipfile, torch and pickle each raise their own for the same broken file
-        raise UserError(f"{path} cannot be read as a checkpoint of plain types and tensors: {_first_line(error)}. "
-                        "Use another copy, or last.ckpt of the same run") from error
+        raise UserError(
+            f"{path} cannot be read as a checkpoint of plain types and tensors: {_first_line(error)}. "
+            "Use another copy, or last.ckpt of the same run"
+        ) from error
     if damaged:
-        raise UserError(f"{path} is damaged (entry {damaged} fails its checksum); use another copy, or last.ckpt of the same run")
+        raise UserError(
+            f"{path} is damaged (entry {damaged} fails its checksum); use another copy, or last.ckpt of the same run"
+        )
     if not isinstance(content, dict) or any(key not in content for key in IDENTITY):
         raise UserError(f"{path} is a torch file but not a checkpoint of this suite: it has no {' / '.join(IDENTITY)}")
     if content["schema"] != SCHEMA:
-        raise UserError(f"{path} has checkpoint schema {content['schema']}, this version reads {SCHEMA}; "
-                        "use the version of attention-suite that wrote it")
+        raise UserError(
+            f"{path} has checkpoint schema {content['schema']}, this version reads {SCHEMA}; "
+            "use the version of attention-suite that wrote it"
+        )
     return content
 
 

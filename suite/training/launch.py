@@ -20,28 +20,35 @@ def launch(config: dict[str, Any]) -> Path:
     import lightning.pytorch as pl
     import torch
 
+    from suite.training import tracking
     from suite.training.build import build_data, build_module, build_trainer
 
     if config.get("threads"):
         torch.set_num_threads(config["threads"])
     data = build_data(config)
-    run_dir = rundir.create(config["run_dir"], config["task_name"])
-    rundir.write_config(run_dir, config)
-    rundir.write_json(run_dir / "provenance.json", rundir.provenance(sys.argv, config["seed"], data.provenance()))
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     module = build_module(config, data.facts())
     module.identity = {"config": config, "facts": data.facts()}
+    run_dir = rundir.create(config["run_dir"], config["task_name"])
+    rundir.write_config(run_dir, config)
+    provenance = rundir.provenance(sys.argv, config["seed"], data.provenance())
+    rundir.write_json(run_dir / "provenance.json", provenance)
     trainer = build_trainer(config, run_dir)
-    started = time.perf_counter()
-    trainer.fit(module, datamodule=data)
-    seconds = time.perf_counter() - started
-    result = _evaluate(config, trainer, module, data)
-    result["fit_seconds"] = round(seconds, 3)
-    result["run_dir"] = str(run_dir)
-    rundir.write_json(run_dir / "result.json", result)
-    for logger in trainer.loggers:
-        logger.log_metrics({key: value for key, value in result.items() if key.startswith("test/")}, step=trainer.global_step)
-        logger.finalize("success")
+    succeeded = False
+    try:
+        tracking.start(trainer.loggers, config, provenance)
+        started = time.perf_counter()
+        trainer.fit(module, datamodule=data)
+        seconds = time.perf_counter() - started
+        result = _evaluate(config, trainer, module, data)
+        result |= {"fit_seconds": round(seconds, 3), "run_dir": str(run_dir)}
+        rundir.write_json(run_dir / "result.json", result)
+        tests = {key: value for key, value in result.items() if key.startswith("test/")}
+        for logger in trainer.loggers:
+            logger.log_metrics(tests, step=trainer.global_step)
+        succeeded = True
+    finally:
+        tracking.finish(trainer.loggers, succeeded)
     return run_dir
 
 

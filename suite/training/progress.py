@@ -23,8 +23,13 @@ class ProgressBar(pl.Callback):
         """Open the bar, if somebody can see it."""
         if os.environ.get("CI") or not sys.stderr.isatty() or not trainer.is_global_zero:
             return
-        columns = (TextColumn("training"), BarColumn(), TextColumn("step {task.completed}"), TimeElapsedColumn(),
-                   TextColumn("{task.fields[metrics]}"))
+        columns = (
+            TextColumn("training"),
+            BarColumn(),
+            TextColumn("step {task.completed}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[metrics]}"),
+        )
         self._bar = Progress(*columns, console=Console(stderr=True), refresh_per_second=4, transient=True)
         steps = trainer.estimated_stepping_batches
         self._task = self._bar.add_task("fit", total=steps if steps != float("inf") else None, metrics="")

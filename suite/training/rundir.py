@@ -42,7 +42,9 @@ def create(run_dir: str | None, task: str, root: str = "runs") -> Path:
             return path
     except FileExistsError as error:
         kind = "already holds a run" if path.is_dir() else "is a file"
-        raise UserError(f"run_dir={run_dir} {kind}; name another directory, or leave run_dir out to get a new one") from error
+        raise UserError(
+            f"run_dir={run_dir} {kind}; name another directory, or leave run_dir out to get a new one"
+        ) from error
     except OSError as error:
         raise UserError(f"run_dir={run_dir} cannot be written: {error.strerror}; name another directory") from error
 

@@ -117,5 +117,10 @@ class Selection(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs to go on counting."""
-        return {"rounds": self.rounds, "without_progress": self.without_progress, "best_round": self.best_round,
-                "best_metrics": self.best_metrics, "rule": dict(vars(self.rule))}
+        return {
+            "rounds": self.rounds,
+            "without_progress": self.without_progress,
+            "best_round": self.best_round,
+            "best_metrics": self.best_metrics,
+            "rule": dict(vars(self.rule)),
+        }

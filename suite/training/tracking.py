@@ -5,6 +5,7 @@ import os
 import urllib.error
 import urllib.request
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,14 @@ def csv_logger(run_dir: Path, flush_every: int = 100) -> Logger:
     return logger
 
 
-def wandb_logger(run_dir: Path, project: str, name: str | None = None, group: str | None = None,
-                 tags: list[str] | None = None, offline: bool = False) -> Logger:
+def wandb_logger(
+    run_dir: Path,
+    project: str,
+    name: str | None = None,
+    group: str | None = None,
+    tags: list[str] | None = None,
+    offline: bool = False,
+) -> Logger:
     """A W&B run inside the run directory, online where that works at once, else offline.
 
     Without a key, or where the server does not answer within three seconds, the run is recorded offline under
@@ -35,8 +42,14 @@ def wandb_logger(run_dir: Path, project: str, name: str | None = None, group: st
 
     reason = "offline=true was asked for" if offline else _why_offline(wandb)
     settings = wandb.Settings(init_timeout=20, finish_timeout=30, console="off", silent=True)
-    options: dict[str, Any] = {"project": project, "name": name or run_dir.name, "group": group, "tags": tags,
-                               "dir": str(run_dir), "settings": settings}
+    options: dict[str, Any] = {
+        "project": project,
+        "name": name or run_dir.name,
+        "group": group,
+        "tags": tags,
+        "dir": str(run_dir),
+        "settings": settings,
+    }
     if reason is None:
         try:
             return WandbLogger(experiment=wandb.init(mode="online", **options))
@@ -60,3 +73,18 @@ def _why_offline(wandb: Any) -> str | None:
     except OSError as error:  # asked first, because W&B checks a key for ten seconds where there is no network
         return f"{base_url} does not answer ({getattr(error, 'reason', error)})"
     return None if wandb.login(prompt=False) else "no API key (run `wandb login` or set WANDB_API_KEY)"
+
+
+def start(loggers: Iterable[Logger], config: dict[str, Any], provenance: dict[str, Any]) -> None:
+    """Give the tracked run what the run directory has: config and provenance."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.config.update({**config, "provenance": provenance})
+
+
+def finish(loggers: Iterable[Logger], succeeded: bool) -> None:
+    """Close every logger; without it the next run of the same process would write into this one's W&B run."""
+    for logger in loggers:
+        logger.finalize("success" if succeeded else "failed")
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish(exit_code=0 if succeeded else 1)

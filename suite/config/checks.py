@@ -11,8 +11,9 @@ from hydra.errors import (
     OverrideParseException,
 )
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
+from suite.config.search_path import options
 from suite.errors import UserError, did_you_mean
 
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException)
@@ -23,11 +24,8 @@ def explain(error: Exception) -> str:
     """One message for an error of Hydra or OmegaConf: the thing, why, the nearest valid name."""
     cause = error.__cause__
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, name = str(error.missing_cfg_file).rpartition("/")
-        root, _, folder = group.partition("/")
-        prefix = f"{folder}/" if folder else ""
-        choices = [prefix + option for option in error.options or ()]
-        return f"{root}={prefix}{name} is not known.{did_you_mean(prefix + name, choices)}"
+        group, _, option = str(error.missing_cfg_file).partition("/")
+        return f"{group}={option} is not known.{did_you_mean(option, options(group))}"
     if isinstance(error, OverrideParseException):
         return f"'{error.override}' cannot be read as KEY=VALUE: {str(error).splitlines()[0]}"
     if isinstance(cause, (ConfigAttributeError, ConfigKeyError)) and isinstance(cause.parent_node, DictConfig):
@@ -40,14 +38,27 @@ def explain(error: Exception) -> str:
     return " ".join(lines[:3])
 
 
+def check(config: DictConfig, choices: Mapping[str, str], overrides: list[str]) -> dict[str, Any]:
+    """Check one composed config and return it resolved and plain; raises UserError."""
+    check_groups(choices)
+    check_types(overrides, choices, config)
+    try:
+        plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise UserError(f"{error.full_key} has no value; give it one with {error.full_key}=VALUE") from error
+    return plain
+
+
 def check_groups(choices: Mapping[str, str]) -> None:
     """Refuse presets of another task: ``task=graph data=documents/imdb``."""
     task = choices["task"]
     for group in TASK_GROUPS:
         choice = choices.get(group)
         if choice and "/" in choice and choice.split("/", 1)[0] != task:
-            raise UserError(f"task={task} cannot use {group}={choice}, which belongs to task={choice.split('/', 1)[0]}. "
-                            f"Choose {group}={task}/... , or task={choice.split('/', 1)[0]}")
+            raise UserError(
+                f"task={task} cannot use {group}={choice}, which belongs to task={choice.split('/', 1)[0]}. "
+                f"Choose {group}={task}/... , or task={choice.split('/', 1)[0]}"
+            )
 
 
 def check_types(overrides: list[str], choices: Mapping[str, str], config: DictConfig) -> None:
@@ -56,8 +67,11 @@ def check_types(overrides: list[str], choices: Mapping[str, str], config: DictCo
     The presets are the schema: an int stays an int, a float takes ints too, text stays text, null takes anything. So
     a package of its own needs nothing but yaml, and nothing heavy is imported to check.
     """
-    values = [override for override in OverridesParser.create().parse_overrides(overrides)
-              if override.key_or_group not in choices and not override.is_add() and not override.is_delete()]
+    values = [
+        override
+        for override in OverridesParser.create().parse_overrides(overrides)
+        if override.key_or_group not in choices and not override.is_add() and not override.is_delete()
+    ]
     if not values:
         return
     from hydra import compose
@@ -69,8 +83,10 @@ def check_types(overrides: list[str], choices: Mapping[str, str], config: DictCo
         default = OmegaConf.select(presets, key, throw_on_missing=False)
         found = OmegaConf.select(config, key)
         if not _fits(default, found):
-            raise UserError(f"{key}={found if found is not None else 'null'} is not {_kind(default)}; "
-                            f"the preset has {key}={default}")
+            raise UserError(
+                f"{key}={found if found is not None else 'null'} is not {_kind(default)}; "
+                f"the preset has {key}={default}"
+            )
 
 
 def _fits(default: Any, found: Any) -> bool:
