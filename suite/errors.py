@@ -7,8 +7,8 @@ from collections.abc import Iterable
 class UserError(Exception):
     """Bad input, told in one message that names the thing, says why it is refused, and how to fix it.
 
-    ``attn`` prints the message without a traceback and exits with code 2 (``debug=true`` shows the traceback). Code that
-    is used as a library lets it pass like any other exception.
+    ``attn`` prints the message without a traceback and exits with code 2 (``debug=true`` shows the traceback). Code
+    that is used as a library lets it pass like any other exception.
     """
 
 

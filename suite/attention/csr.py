@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-
 with warnings.catch_warnings():  # torch says once a process that CSR is in beta and unchecked; our patterns are checked
     warnings.simplefilter("ignore")
     torch.sparse_csr_tensor(torch.tensor([0, 1]), torch.tensor([0]), torch.ones(1), (1, 1), check_invariants=False)
@@ -88,14 +87,14 @@ class _SparseMatmul(torch.autograd.Function):
     """out = A(values) @ dense;  d dense = A^T @ d out;  d values[e] = d out[row of e] . dense[column of e]."""
 
     @staticmethod
-    def forward(ctx, pattern: Sparsity, values: Tensor, dense: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def forward(ctx, pattern: Sparsity, values: Tensor, dense: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.pattern = pattern
         ctx.save_for_backward(values, dense)
         return _product(pattern.matrix(values), dense)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # type: ignore[no-untyped-def, override]
+    def backward(ctx, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # type: ignore[no-untyped-def]
         pattern: Sparsity = ctx.pattern
         values, dense = ctx.saved_tensors
         grad = grad.contiguous()

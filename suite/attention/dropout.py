@@ -3,7 +3,6 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 LANES = 1 << 16
 
@@ -27,13 +26,13 @@ class _MaskedScale(torch.autograd.Function):
     """x * mask * scale, keeping one byte an entry for the way back."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, mask: Tensor, scale: float) -> Tensor:  # type: ignore[override]
+    def forward(ctx, x: Tensor, mask: Tensor, scale: float) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.save_for_backward(mask)
-        ctx.scale = scale  # type: ignore[attr-defined]
+        ctx.scale = scale
         return (x * mask).mul_(scale)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[no-untyped-def, override]
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[no-untyped-def]
         (mask,) = ctx.saved_tensors
         return (grad * mask).mul_(ctx.scale), None, None
 

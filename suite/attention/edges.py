@@ -91,12 +91,12 @@ class _GatherSenders(torch.autograd.Function):
     """x[senders], whose gradient sums over the edges sorted by sender instead of scattering."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, edges: Edges) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def forward(ctx, x: Tensor, edges: Edges) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.edges = edges
         return x.index_select(0, edges.senders)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def, override]
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
         segments, order = ctx.edges._by_sender
         return segment_sum(grad.index_select(0, order), segments), None
 

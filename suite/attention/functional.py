@@ -22,7 +22,9 @@ class AttentionOutput(NamedTuple):
 class DenseScore(Protocol):
     """Anything that scores every query against every key: (B, H, L, D), (B, H, S, D) -> (B, H, L, S)."""
 
-    def __call__(self, query: Tensor, key: Tensor, /) -> Tensor: ...
+    def __call__(self, query: Tensor, key: Tensor, /) -> Tensor:
+        """Score."""
+        ...
 
 
 def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:

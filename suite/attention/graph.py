@@ -21,11 +21,12 @@ def attend_edges(
 ) -> AttentionOutput:
     """Attention along edges: ``attend`` with an adjacency mask, at a cost that grows with the edges alone.
 
-    weights[e] = softmax over the edges e into receiver i of score(query[i], key[j]);   context[i] = sum weights[e] value[j]
+    weights[e] = softmax over the edges e = (j, i) into receiver i of score(query[i], key[j])
+    context[i] = sum over the same edges of weights[e] value[j]
 
     Shape: query (N, H, D), key (S, H, D), value (S, H, V) -> context (N, H, V), weights (M, H) in the caller's order.
-    ``dropout_p`` drops weights on their way into the context; the weights returned are whole and sum to 1 over the edges
-    of a receiver. A receiver without edges gets zeros.
+    ``dropout_p`` drops weights on their way into the context; the weights returned are whole and sum to 1 over the
+    edges of a receiver. A receiver without edges gets zeros.
     """
     scores = score.edges(query, key, edges)
     weights = segment_softmax(scores, edges.receivers)
@@ -54,8 +55,8 @@ class GraphAttention(nn.Module):
 
     query = W_q x, key = value = W x;   out[i] = combine over heads of attend_edges(query, key, value)[i] + b
 
-    With ``GATScore`` and ``shared=True`` (W_q = W) this is GAT (Velickovic et al. 2018, eq. 1-6); with ``GATv2Score`` and
-    ``shared=False`` GATv2 (Brody et al. 2022, eq. 7). ``combine`` joins heads: "concat" (eq. 5) or "mean" (eq. 6).
+    With ``GATScore`` and ``shared=True`` (W_q = W) this is GAT (Velickovic et al. 2018, eq. 1-6); with ``GATv2Score``
+    and ``shared=False`` GATv2 (Brody et al. 2022, eq. 7). ``combine`` joins heads: "concat" (eq. 5) or "mean" (eq. 6).
 
     Args:
         in_dim: features of a node.

@@ -67,12 +67,12 @@ class _SegmentSum(torch.autograd.Function):
     """Sum of every segment, which is a product with the membership matrix; its gradient copies rows back."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, segments: Segments) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def forward(ctx, x: Tensor, segments: Segments) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.segments = segments
         return _sum(x, segments)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def, override]
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
         return _Spread.apply(grad, ctx.segments), None
 
 
@@ -80,12 +80,12 @@ class _Spread(torch.autograd.Function):
     """One row of each segment copied to all its rows; the gradient of a copy is the sum over the segment."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, segments: Segments) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def forward(ctx, x: Tensor, segments: Segments) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.segments = segments
         return x.index_select(0, segments.ids)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def, override]
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
         return _SegmentSum.apply(grad, ctx.segments), None
 
 
@@ -124,7 +124,7 @@ class _SegmentSoftmax(torch.autograd.Function):
     """weights = exp(scores - max) / sum;   d scores = weights * (d weights - sum over the segment of both)."""
 
     @staticmethod
-    def forward(ctx, scores: Tensor, segments: Segments) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def forward(ctx, scores: Tensor, segments: Segments) -> Tensor:  # type: ignore[no-untyped-def]
         weights = scores.sub(segment_max(scores, segments).index_select(0, segments.ids)).exp_()
         weights.div_(_sum(weights, segments).index_select(0, segments.ids))
         ctx.segments = segments
@@ -132,7 +132,7 @@ class _SegmentSoftmax(torch.autograd.Function):
         return weights
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def, override]
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
         (weights,) = ctx.saved_tensors
         product = grad * weights
         return product - weights * segment_spread(segment_sum(product, ctx.segments), ctx.segments), None

@@ -15,7 +15,7 @@ from suite.config.search_path import config_packages
 from suite.errors import UserError
 from suite.training.module import TaskModule
 
-# Lightning advertises at INFO in every Trainer, and cannot be asked not to; set here because its import resets the level.
+# Lightning advertises at INFO in every Trainer; set here because importing it resets the level.
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 
 TRUSTED = ("suite.", "tasks.", "torch.nn.", "torch.optim.", "lightning.pytorch.")
@@ -48,7 +48,7 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> TaskMod
     optim = instantiate(config["optim"], "optim")
     module = instantiate(config["module"], "module", net=net, optim=optim)
     if not isinstance(module, TaskModule):
-        raise UserError(f"module._target_={config['module']['_target_']} is not a suite.training.module.TaskModule")
+        raise UserError(f"module._target_={config['module']['_target_']} is no suite.training.module.TaskModule")
     return module
 
 
@@ -74,16 +74,11 @@ def build_trainer(config: Mapping[str, Any], run_dir: Path | None = None) -> pl.
 def instantiate(node: Mapping[str, Any], where: str, **arguments: Any) -> Any:
     """Build one config node with Hydra after checking every ``_target_`` in it.
 
-    A config may come from a checkpoint or a download, so it may name only this suite's classes, torch's and Lightning's,
-    and those of installed packages that add tasks. A UserError raised inside a constructor passes unchanged; a wrong
-    value or argument is told with the place in the config.
+    A UserError raised inside a constructor passes unchanged; a wrong value or argument is told with its place in the
+    config.
     """
     for place, target in _targets(node, where):
-        if not target.startswith(_trusted()):
-            raise UserError(
-                f"{place}._target_={target} is refused: a config may only name classes of {', '.join(_trusted())}. "
-                f"To use your own, install it as a package with an entry point in the group {TASK_GROUP}"
-            )
+        _check_target(place, target)
     try:
         return hydra.utils.instantiate(node, **arguments)
     except InstantiationException as error:
@@ -93,6 +88,26 @@ def instantiate(node: Mapping[str, Any], where: str, **arguments: Any) -> Any:
         if isinstance(cause, (TypeError, ValueError)):
             raise UserError(f"{where}: {cause}") from error
         raise
+
+
+def _check_target(place: str, target: str) -> None:
+    """Refuse what a config has no business to call; one may come from a checkpoint or a download.
+
+    The name must start in this suite, torch's layers and optimisers, Lightning or an installed task package, and what
+    it finds must be defined there too: ``suite.training.rundir.os.system`` starts well and ends elsewhere.
+    """
+    trusted = _trusted()
+    if target.startswith(trusted):
+        try:
+            found = hydra.utils.get_object(target)
+        except (ImportError, AttributeError, ValueError, InstantiationException) as error:
+            raise UserError(f"{place}._target_={target} cannot be found: {error}") from error
+        if f"{getattr(found, '__module__', '')}.".startswith(trusted):
+            return
+    raise UserError(
+        f"{place}._target_={target} is refused: a config may only name classes of {', '.join(trusted)}. "
+        f"To use your own, install it as a package with an entry point in the group {TASK_GROUP}"
+    )
 
 
 def _target(node: Mapping[str, Any], where: str) -> str:

@@ -34,8 +34,8 @@ class Saver:
 def save(path: Path, content: dict[str, Any]) -> None:
     """Write ``content`` beside its place, flush it to the disk, then move it there in one step.
 
-    A kill or a full disk leaves the file that was there before. Staging in the temporary folder, as Lightning does, is a
-    plain copy where that is another file system.
+    A kill or a full disk leaves the file that was there before. Staging in the temporary folder, as Lightning does, is
+    a plain copy where that is another file system.
     """
     import torch
 

@@ -24,8 +24,8 @@ class TaskModule(pl.LightningModule):
     """Loss, metrics and optimiser around ``net``, a plain ``nn.Module`` that knows nothing of Lightning.
 
     A task writes ``training_step`` and calls ``report`` once for every round of validation: at the end of Lightning's
-    validation epoch, or, where one step is a whole epoch, straight after the step. It writes ``test_step`` and leaves the
-    figures of the split named by ``self.split`` in ``self.metrics`` as ``{"test/accuracy": ...}``.
+    validation epoch, or, where one step is a whole epoch, straight after the step. It writes ``test_step`` and leaves
+    the figures of the split named by ``self.split`` in ``self.metrics`` as ``{"test/accuracy": ...}``.
 
     ``report`` replaces ``self.log``, whose bookkeeping costs 0.26 ms a call: as much as a small graph's whole backward.
     """

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 
 class ProgressBar(pl.Callback):
-    """Steps done and the latest validation metrics, redrawn four times a second; nothing under CI or without a terminal.
+    """Steps done and the latest validation metrics, four times a second; nothing under CI or without a terminal.
 
     Reads what the module reports instead of Lightning's logged values, which cost more than a small step.
     """

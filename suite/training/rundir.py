@@ -21,8 +21,8 @@ PACKAGES = ("attention-suite", "torch", "lightning", "torch-geometric", "hydra-c
 def create(run_dir: str | None, task: str, root: str = "runs") -> Path:
     """Make the directory of a new run, exclusively: two runs started in the same second never share one.
 
-    Without ``run_dir`` it is ``root/task/<UTC time>-<random suffix>``. A ``run_dir`` that is given may exist but must not
-    hold a run; UserError otherwise.
+    Without ``run_dir`` it is ``root/task/<UTC time>-<random suffix>``. A ``run_dir`` that is given may exist but must
+    not hold a run; UserError otherwise.
     """
     if run_dir is None:
         parent = Path(root) / task

@@ -44,8 +44,10 @@ class GraphBatch:
         sparsity = self.features.sparsity
         edge_index = self.edge_index.to(device)
         return GraphBatch(
-            SparseRows(Sparsity(sparsity.offsets.to(device), sparsity.columns.to(device), sparsity.num_columns),
-                       self.features.values.to(device)),
+            SparseRows(
+                Sparsity(sparsity.offsets.to(device), sparsity.columns.to(device), sparsity.num_columns),
+                self.features.values.to(device),
+            ),
             Edges.from_index(edge_index, len(self.labels)),
             edge_index,
             self.labels.to(device),

@@ -3,6 +3,7 @@
 # N nodes, M edges, F features, H heads, D head width, C classes
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch.nn.functional as F
@@ -58,11 +59,10 @@ class GraphAttentionNet(nn.Module):
             if number < 1:
                 raise ValueError(f"{name} must be at least 1, got {number}")
         self.dropout = dropout
-        common = {"shared": shared, "dropout": dropout, "feature_dropout": feature_dropout}
-        self.hidden = GraphAttention(num_features, head_dim, num_heads, score(num_heads, head_dim), **common)
-        self.output = GraphAttention(
-            num_heads * head_dim, num_classes, output_heads, score(output_heads, num_classes), combine="mean", **common
-        )
+        layer = partial(GraphAttention, shared=shared, dropout=dropout, feature_dropout=feature_dropout)
+        self.hidden = layer(num_features, head_dim, num_heads, score(num_heads, head_dim))
+        joined = num_heads * head_dim
+        self.output = layer(joined, num_classes, output_heads, score(output_heads, num_classes), combine="mean")
 
     def forward(self, features: SparseRows | Tensor, edges: Edges) -> NodeOutput:
         """Classify every node."""
@@ -73,5 +73,6 @@ class GraphAttentionNet(nn.Module):
         first = self.hidden(features, edges)
         hidden = F.elu(first.context)
         second = self.output(dropout(hidden, self.dropout, self.training), edges)
-        assert first.weights is not None and second.weights is not None
+        assert first.weights is not None
+        assert second.weights is not None
         return NodeOutput(second.context, hidden, (first.weights, second.weights))
