@@ -1,0 +1,70 @@
+"""What every task must do, as tests that a task inherits: here, or in a package of its own."""
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+
+from suite.config import compose
+from suite.training import checkpoint
+
+
+class TaskContract:
+    """Inherit, name the task and its synthetic data, and pytest finds the tests below.
+
+    class TestGraph(TaskContract):
+        overrides = ["task=graph", "data=graph/synthetic"]
+
+    The contract: a run leaves its files; its checkpoint is plain and enough to measure the same numbers again; the seed
+    decides everything; training changes the weights; every metric has its validation twin.
+    """
+
+    overrides: ClassVar[list[str]] = []
+    brief: ClassVar[list[str]] = ["debug=short"]
+
+    def launch(self, run_dir: Path, *more: str) -> dict[str, Any]:
+        """One short run; its result."""
+        from suite.training.launch import launch
+
+        launch(compose([*self.overrides, *self.brief, f"run_dir={run_dir}", *more]))
+        result: dict[str, Any] = json.loads((run_dir / "result.json").read_text())
+        return result
+
+    def test_a_run_leaves_its_files_and_a_flat_result(self, tmp_path: Path) -> None:
+        """Config, provenance, metrics, both checkpoints, and a result of plain values."""
+        result = self.launch(tmp_path / "run")
+        for name in ("config.yaml", "provenance.json", "metrics.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+            assert (tmp_path / "run" / name).is_file(), name
+        assert all(isinstance(value, (str, int, float)) for value in result.values())
+        tests = [name for name in result if name.startswith("test/")]
+        assert tests
+        assert all(name.replace("test/", "val/") in result for name in tests)
+        provenance = json.loads((tmp_path / "run" / "provenance.json").read_text())
+        assert provenance["data"]
+
+    def test_a_checkpoint_is_enough_to_measure_the_same_numbers(self, tmp_path: Path) -> None:
+        """What eval prints is what the run recorded."""
+        from suite.cli.evaluate import evaluate_checkpoint
+
+        result = self.launch(tmp_path / "run")
+        for split in ("val", "test"):
+            for name, value in evaluate_checkpoint(tmp_path / "run/checkpoints/best.ckpt", split, []).items():
+                assert result[name] == value, name
+
+    def test_a_checkpoint_holds_plain_types_and_tensors(self, tmp_path: Path) -> None:
+        """Readable with weights_only, and without this suite."""
+        self.launch(tmp_path / "run")
+        content = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)
+        assert content["schema"] == checkpoint.SCHEMA
+        assert content["config"]["task_name"]
+        assert content["state_dict"]
+
+    def test_the_seed_decides_everything(self, tmp_path: Path) -> None:
+        """Equal seeds give bit-identical weights, another seed others."""
+        weights = []
+        for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+            self.launch(tmp_path / name, f"seed={seed}")
+            weights.append(torch.load(tmp_path / name / "checkpoints/last.ckpt", weights_only=True)["state_dict"])
+        assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+        assert any(not torch.equal(weights[0][key], weights[2][key]) for key in weights[0])

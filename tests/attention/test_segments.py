@@ -1,0 +1,111 @@
+"""Segments and their softmax: against dense softmax, slow loops, gradcheck; empty segments; bad input."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from suite.attention.csr import Sparsity, spmm
+from suite.attention.functional import masked_softmax
+from suite.attention.segments import Segments, segment_max, segment_softmax, segment_spread, segment_sum
+
+LENGTHS = torch.tensor([3, 0, 5, 1, 0])
+
+
+def dense(x: torch.Tensor, segments: Segments) -> tuple[torch.Tensor, torch.Tensor]:
+    """Segments as padded rows (N, W, H) and their mask (N, W)."""
+    width = int(segments.lengths.max()) if len(segments) else 0
+    rows = torch.zeros(len(segments), width, *x.shape[1:], dtype=x.dtype)
+    mask = torch.arange(width) < segments.lengths[:, None]
+    rows[mask] = x
+    return rows, mask
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=7), st.integers(1, 3), st.integers(0, 2**31))
+@settings(deadline=None, max_examples=60)
+def test_segment_softmax_equals_masked_softmax(lengths: list[int], heads: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    segments = Segments.from_lengths(torch.tensor(lengths))
+    scores = (5 * torch.randn(sum(lengths), heads, dtype=torch.float64)).requires_grad_()
+    weights = segment_softmax(scores, segments)
+    gradient = torch.randn_like(weights)
+    (ours,) = torch.autograd.grad(weights, scores, gradient)
+
+    rows, mask = dense(scores, segments)
+    expected = masked_softmax(rows.transpose(1, 2), mask[:, None]).transpose(1, 2)[mask]
+    (theirs,) = torch.autograd.grad(expected, scores, gradient)
+    torch.testing.assert_close(weights, expected)
+    torch.testing.assert_close(ours, theirs)
+    sums = segment_sum(weights, segments)
+    torch.testing.assert_close(sums, (segments.lengths > 0).double()[:, None].expand_as(sums))
+
+
+def test_sum_max_and_spread_follow_a_slow_loop() -> None:
+    segments = Segments.from_lengths(LENGTHS)
+    x = torch.randn(9, 2, 3)
+    parts = x.split(LENGTHS.tolist())
+    torch.testing.assert_close(segment_sum(x, segments), torch.stack([part.sum(0) for part in parts]))
+    largest = torch.stack([part.flatten(1).amax(0) if len(part) else torch.zeros(6) for part in parts])
+    torch.testing.assert_close(segment_max(x.flatten(1), segments), largest)
+    torch.testing.assert_close(segment_spread(LENGTHS.float(), segments), LENGTHS.repeat_interleave(LENGTHS).float())
+
+
+def test_gradients_hold_numerically() -> None:
+    segments = Segments.from_lengths(LENGTHS)
+    x = torch.randn(9, 2, dtype=torch.float64, requires_grad=True)
+    rows = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: segment_softmax(x, segments), x)
+    assert torch.autograd.gradcheck(lambda x: segment_sum(x, segments), x)
+    assert torch.autograd.gradcheck(lambda x: segment_spread(x, segments), rows)
+    assert torch.autograd.gradgradcheck(lambda x: segment_softmax(x, segments), x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_large_scores_and_half_precision_stay_finite(dtype: torch.dtype) -> None:
+    segments = Segments.from_lengths(LENGTHS)
+    scores = torch.linspace(-6e4, 6e4, 9)[:, None].to(dtype).requires_grad_()
+    weights = segment_softmax(scores, segments)
+    assert weights.dtype == dtype
+    weights.sum().backward()
+    assert bool(weights.isfinite().all())
+    assert bool(scores.grad.isfinite().all())
+
+
+def test_nothing_at_all_gives_nothing() -> None:
+    segments = Segments.from_lengths(torch.zeros(4, dtype=torch.int64))
+    empty = torch.zeros(0, 3, requires_grad=True)
+    assert segment_softmax(empty, segments).shape == (0, 3)
+    assert torch.equal(segment_sum(empty, segments), torch.zeros(4, 3))
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+def test_sparse_product_equals_the_dense_one_with_gradients(heads: int) -> None:
+    torch.manual_seed(0)
+    offsets, columns = torch.tensor([0, 2, 2, 5]), torch.tensor([4, 1, 0, 3, 3])
+    pattern = Sparsity(offsets, columns, 7)
+    values = torch.randn(5, dtype=torch.float64, requires_grad=True)
+    right = torch.randn(7, 2, dtype=torch.float64, requires_grad=True)
+    matrix = torch.zeros(3, 7, dtype=torch.float64).index_put((pattern.rows, columns), values, accumulate=True)
+    torch.testing.assert_close(spmm(pattern, values, right), matrix @ right)
+    assert torch.autograd.gradcheck(lambda v, d: spmm(pattern, v, d), (values, right))
+    tall, order = pattern.heads(heads)
+    many = torch.randn(5, heads, dtype=torch.float64)
+    each = torch.randn(7, heads, 2, dtype=torch.float64)
+    product = spmm(tall, many.flatten()[order], each.reshape(-1, 2)).view(3, heads, 2)
+    for head in range(heads):
+        torch.testing.assert_close(product[:, head], spmm(pattern, many[:, head], each[:, head]))
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Segments(torch.tensor([1, 2])), "starts at 0"),
+        (lambda: Segments(torch.tensor([0, 3, 2])), "never falls"),
+        (lambda: Segments.from_lengths(torch.tensor([2, -1])), "at least 0"),
+        (lambda: Segments.from_lengths(torch.tensor([2.0])), "ints"),
+        (lambda: Segments.from_ids(torch.tensor([0, 2, 1]), 3), "must be sorted"),
+        (lambda: Segments.from_ids(torch.tensor([0, 3]), 3), r"must lie in \[0, 3\), got 0 to 3"),
+    ],
+)
+def test_bad_segments_are_refused_with_the_remedy(build, message: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=message):
+        build()
