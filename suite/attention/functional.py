@@ -7,6 +7,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from suite.attention.dropout import dropout
+
 
 class AttentionOutput(NamedTuple):
     """What attention returns in either layout: ``context`` is the weighted sum of values.
@@ -27,6 +29,14 @@ class DenseScore(Protocol):
         ...
 
 
+class Aligner(Protocol):
+    """Anything that turns scores into weights among the keys that ``mask`` allows; an empty row gives zeros."""
+
+    def __call__(self, scores: Tensor, mask: Tensor | None, /) -> Tensor:
+        """Align."""
+        ...
+
+
 def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
     """Softmax over the last dimension among the positions where ``mask`` is True; an empty row gives zeros.
 
@@ -40,15 +50,65 @@ def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def attend(
-    query: Tensor, key: Tensor, value: Tensor, *, score: DenseScore, mask: Tensor | None = None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    score: DenseScore,
+    mask: Tensor | None = None,
+    bias: Tensor | None = None,
+    alignment: Aligner = masked_softmax,
+    factor: Tensor | None = None,
+    dropout_p: float = 0.0,
 ) -> AttentionOutput:
     """Mix the values by how well their keys answer each query.
 
-    weights[l, s] = softmax over s of score(query[l], key[s]);   context[l] = sum over s of weights[l, s] value[s]
-    (Bahdanau et al. 2015, eq. 5-6; Vaswani et al. 2017, eq. 1, with ``score=ScaledDotProduct()``)
+    weights[l, s] = align over s of score(query[l], key[s]);   context[l] = sum over s of weights[l, s] value[s]
+    (Bahdanau et al. 2015, eq. 5-6; Vaswani et al. 2017, eq. 1, with ``score=ScaledDot()``)
 
-    Shape: query (B, H, L, D), key (B, H, S, D), value (B, H, S, V), mask bool broadcastable to (B, H, L, S),
-    True = may attend. This is the reference that every faster path is proved equal to.
+    Shape: query (B, H, L, D), key (B, H, S, D), value (B, H, S, V). Broadcastable to (B, H, L, S): ``mask``, bool, True
+    = may attend; ``bias``, added to the scores; ``factor``, multiplied with the weights (Luong's Gaussian).
+    ``dropout_p`` drops weights on their way into the context; the weights returned are whole.
+
+    This is the reference that every faster path is proved equal to. Raises TypeError for a mask that is not bool and
+    ValueError for shapes that do not fit.
     """
-    weights = masked_softmax(score(query, key), mask)
-    return AttentionOutput(weights @ value, weights)
+    check_shapes(query, key, value, mask)
+    scores = score(query, key)
+    weights = alignment(scores if bias is None else scores + bias, mask)
+    if factor is not None:
+        weights = weights * factor
+    return AttentionOutput(dropout(weights, dropout_p) @ value, weights)
+
+
+def check_shapes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:
+    """Refuse what would otherwise broadcast into a wrong answer."""
+    if not query.dim() == key.dim() == value.dim() == 4:
+        raise ValueError(
+            f"query, key and value must be (batch, heads, length, width), got {_shapes(query, key, value)}"
+        )
+    if not query.shape[:2] == key.shape[:2] == value.shape[:2]:
+        raise ValueError(f"query, key and value must agree in batch and heads, got {_shapes(query, key, value)}")
+    if key.shape[2] != value.shape[2]:
+        raise ValueError(f"every key needs one value: got {key.shape[2]} keys and {value.shape[2]} values")
+    if mask is not None:
+        check_mask(mask, (*query.shape[:3], key.shape[2]))
+
+
+def check_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
+    """Refuse a mask of another type than bool or of a shape that does not broadcast to (B, H, L, S)."""
+    if mask.dtype != torch.bool:
+        raise TypeError(
+            f"mask must be bool with True = may attend, got {mask.dtype}; numbers to add to the scores go into bias=, "
+            "a 0/1 mask becomes one by mask.bool(), and the padding mask of nn.MultiheadAttention by ~mask"
+        )
+    fits = mask.dim() <= len(shape) and all(m in (1, n) for m, n in zip(mask.shape[::-1], shape[::-1], strict=False))
+    if not fits:
+        raise ValueError(
+            f"mask of shape {tuple(mask.shape)} does not broadcast to (batch, heads, queries, keys) = {tuple(shape)}; "
+            "a mask of keys (batch, keys) is used as mask[:, None, None, :]"
+        )
+
+
+def _shapes(query: Tensor, key: Tensor, value: Tensor) -> str:
+    return f"query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"

@@ -35,7 +35,9 @@ class LocationBased(InnerProduct):
         return query, positions.expand(*key.shape[:-3], *positions.shape)
 
     def pairs(self, query: Tensor, key: Tensor) -> Tensor:  # noqa: D102
-        raise ValueError("the location-based score needs keys that stand in order; edges do not. Use attention.score=gatv2")
+        raise ValueError(
+            "the location-based score needs keys that stand in order; edges do not. Use attention.score=gatv2"
+        )
 
 
 class LocationSensitive(Score):

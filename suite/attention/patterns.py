@@ -1,0 +1,253 @@
+"""Patterns: who may attend to whom. One small class each, combined with ``&`` and ``|``.
+
+  causal        window(1, 1)   global 1, window 1   blocks of 2    rows of 2 x 2
+1 . . . .        1 1 . . .        1 1 1 1 1          1 1 . .         1 1 . .
+1 1 . . .        1 1 1 . .        1 1 1 . .          1 1 . .         1 1 . .
+1 1 1 . .        . 1 1 1 .        1 1 1 1 .          . . 1 1         . . 1 1
+1 1 1 1 .        . . 1 1 1        1 . 1 1 1          . . 1 1         . . 1 1
+1 1 1 1 1        . . . 1 1        1 . . 1 1
+"""
+
+# B batch, H heads, L queries, S keys
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Tile(NamedTuple):
+    """Some queries and every key that any of them may attend to; an index is a slice or (n,) int64."""
+
+    queries: slice
+    keys: slice | Tensor
+
+
+class Pattern(nn.Module):
+    """A rule that says which query may attend to which key.
+
+    A subclass writes ``allows``, on positions; from it follow the dense mask, the mask of any part of it, and the mask
+    function of FlexAttention. Where most pairs are not allowed it also writes ``tiles``, so that the rest need not be
+    computed. Query l stands at position l + S - L (``offset``): the last query meets the last key, as in decoding.
+    ``positional`` is False where the rule depends on more than positions.
+    """
+
+    positional = True
+
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Whether the query at each position may attend to the key at each, bool; the positions broadcast."""
+        raise NotImplementedError
+
+    def offset(self, num_queries: int, num_keys: int) -> int:
+        """Position of the first query. A pattern of a fixed size refuses other sizes here, by ValueError."""
+        return num_keys - num_queries
+
+    def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:
+        """The dense mask (L, S), bool, True = may attend; None where all may. Some patterns add dimensions in front."""
+        queries = torch.arange(num_queries, device=device) + self.offset(num_queries, num_keys)
+        return self.allows(queries[:, None], torch.arange(num_keys, device=device))
+
+    def tiles(self, num_queries: int, num_keys: int) -> Iterable[Tile] | None:
+        """Tiles that hold each query once and every allowed pair; None where the pattern is too dense to gain."""
+        return None
+
+    def forward(self, query: Tensor, key: Tensor, mask: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
+        """The pattern for this query and key, joined with ``mask``, and what multiplies the weights (or None).
+
+        Shape: query (B, H, L, D), key (B, H, S, D); mask and results broadcast to (B, H, L, S).
+        """
+        own = self.mask(query.shape[-2], key.shape[-2], query.device)
+        return (own if mask is None else mask if own is None else own & mask), None
+
+    def __and__(self, other: "Pattern") -> "Pattern":
+        return Both(self, other)
+
+    def __or__(self, other: "Pattern") -> "Pattern":
+        return Either(self, other)
+
+
+class Full(Pattern):
+    """Every query may attend to every key.
+
+    >>> Full().mask(2, 3) is None
+    True
+    """
+
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+        return torch.ones_like(queries + keys, dtype=torch.bool)
+
+    def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:  # noqa: D102
+        return None
+
+
+class Causal(Pattern):
+    """A query may attend to keys that do not stand after it:  key <= query.   (Vaswani et al. 2017, sec. 3.2.3)
+
+    >>> Causal().mask(2, 3).int()  # two new positions after one that is cached
+    tensor([[1, 1, 0],
+            [1, 1, 1]], dtype=torch.int32)
+    """
+
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+        return keys <= queries
+
+
+class Window(Pattern):
+    """A query may attend to its neighbours:  query - left <= key <= query + right.   (Beltagy et al. 2020, sec. 3.1)
+
+    >>> Window(left=1, right=0).mask(3, 3).int()
+    tensor([[1, 0, 0],
+            [1, 1, 0],
+            [0, 1, 1]], dtype=torch.int32)
+    """
+
+    def __init__(self, left: int = 64, right: int = 64) -> None:
+        super().__init__()
+        if left < 0 or right < 0:
+            raise ValueError(f"left and right count neighbours and are at least 0, got left={left}, right={right}")
+        self.left, self.right = left, right
+
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+        return (keys >= queries - self.left) & (keys <= queries + self.right)
+
+    def tiles(self, num_queries: int, num_keys: int) -> Iterable[Tile] | None:  # noqa: D102
+        return band_tiles(self.left, self.right, self.offset(num_queries, num_keys), num_queries, num_keys)
+
+
+class Lengths(Pattern):
+    """A query may attend to keys within the length of its sequence:  key < lengths[b].   Shape: lengths (B,), ints.
+
+    Holds data of one batch, so it is made per batch and combined: ``Causal() & Lengths(lengths)``.
+
+    >>> Lengths(torch.tensor([1, 3])).mask(1, 3).int().squeeze()
+    tensor([[1, 0, 0],
+            [1, 1, 1]], dtype=torch.int32)
+    """
+
+    def __init__(self, lengths: Tensor) -> None:
+        super().__init__()
+        if lengths.dim() != 1 or lengths.is_floating_point() or lengths.dtype == torch.bool:
+            raise ValueError(f"lengths must be ints of shape (batch,), got {lengths.dtype} {tuple(lengths.shape)}")
+        self.lengths = lengths
+
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+        return keys < self.lengths[:, None, None, None]  # (B, 1, 1, S)
+
+
+class GraphEdges(Pattern):
+    """A receiver may attend to the senders of its edges: a graph in the dense layout, for any score and alignment.
+
+    Shape: edge_index (2, M), row 0 sends (key), row 1 receives (query); L = S = ``num_nodes``. Raises ValueError for
+    other sizes. ``attend_edges`` computes the same in the edge layout, at a cost that grows with M.
+
+    >>> GraphEdges(torch.tensor([[0, 1], [1, 0]]), num_nodes=2).mask(2, 2).int()
+    tensor([[0, 1],
+            [1, 0]], dtype=torch.int32)
+    """
+
+    def __init__(self, edge_index: Tensor, num_nodes: int) -> None:
+        super().__init__()
+        self.adjacency = torch.zeros(num_nodes, num_nodes, dtype=torch.bool, device=edge_index.device)
+        self.adjacency[edge_index[1], edge_index[0]] = True
+
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+        return self.adjacency[queries, keys]
+
+    def offset(self, num_queries: int, num_keys: int) -> int:  # noqa: D102
+        return same_length("graph_edges", num_queries, num_keys, len(self.adjacency))
+
+
+class Both(Pattern):
+    """``left & right``: what both allow; what multiplies the weights is the product of theirs.
+
+    >>> (Causal() & Window(1, 9)).mask(3, 3).int()
+    tensor([[1, 0, 0],
+            [1, 1, 0],
+            [0, 1, 1]], dtype=torch.int32)
+    """
+
+    def __init__(self, left: Pattern, right: Pattern) -> None:
+        super().__init__()
+        self.left, self.right = left, right
+        self.positional = left.positional and right.positional
+
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+        return self.left.allows(queries, keys) & self.right.allows(queries, keys)
+
+    def offset(self, num_queries: int, num_keys: int) -> int:  # noqa: D102
+        return same_offset(self.left, self.right, num_queries, num_keys)
+
+    def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:  # noqa: D102
+        left, right = (side.mask(num_queries, num_keys, device) for side in (self.left, self.right))
+        return right if left is None else left if right is None else left & right
+
+    def tiles(self, num_queries: int, num_keys: int) -> Iterable[Tile] | None:  # noqa: D102
+        same_offset(self.left, self.right, num_queries, num_keys)
+        left = self.left.tiles(num_queries, num_keys)  # what covers one side covers both
+        return self.right.tiles(num_queries, num_keys) if left is None else left
+
+    def forward(  # noqa: D102
+        self, query: Tensor, key: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        mask, left = self.left(query, key, mask)
+        mask, right = self.right(query, key, mask)
+        return mask, right if left is None else left if right is None else left * right
+
+
+class Either(Pattern):
+    """``left | right``: what one of them allows. Both must be rules on positions; Luong's local-p is not.
+
+    >>> (Window(0, 0) | Window(2, 0)).mask(1, 3).int()
+    tensor([[1, 1, 1]], dtype=torch.int32)
+    """
+
+    def __init__(self, left: Pattern, right: Pattern) -> None:
+        super().__init__()
+        self.left, self.right = left, right
+        self.positional = left.positional and right.positional
+
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+        return self.left.allows(queries, keys) | self.right.allows(queries, keys)
+
+    def offset(self, num_queries: int, num_keys: int) -> int:  # noqa: D102
+        return same_offset(self.left, self.right, num_queries, num_keys)
+
+    def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:  # noqa: D102
+        left, right = (side.mask(num_queries, num_keys, device) for side in (self.left, self.right))
+        return None if left is None or right is None else left | right
+
+
+def band_tiles(left: int, right: int, offset: int, num_queries: int, num_keys: int) -> list[Tile] | None:
+    """Tiles of queries at positions ``offset + l``, each with the keys from ``left`` before to ``right`` after it."""
+    size = max(64, left + right)  # wider tiles compute more pairs in vain, narrower ones cost more calls
+    if num_keys <= size + left + right:
+        return None
+    tiles = []
+    for start in range(0, num_queries, size):
+        stop = min(start + size, num_queries)
+        first = min(max(start + offset - left, 0), num_keys)
+        last = min(max(stop - 1 + offset + right + 1, first), num_keys)
+        tiles.append(Tile(slice(start, stop), slice(first, last)))
+    return tiles
+
+
+def same_offset(left: Pattern, right: Pattern, num_queries: int, num_keys: int) -> int:
+    """The offset of both sides, or ValueError where they align queries with keys differently."""
+    one, other = left.offset(num_queries, num_keys), right.offset(num_queries, num_keys)
+    if one != other:
+        raise ValueError(
+            f"{type(left).__name__} and {type(right).__name__} place {num_queries} queries differently among "
+            f"{num_keys} keys and cannot be combined; they agree where there are as many queries as keys"
+        )
+    return one
+
+
+def same_length(name: str, num_queries: int, num_keys: int, length: int) -> int:
+    """Offset 0 for a pattern over one sequence of a fixed length, or ValueError."""
+    if num_queries != length or num_keys != length:
+        raise ValueError(
+            f"pattern {name} is built for {length} queries and {length} keys, got {num_queries} and {num_keys}; "
+            "build it for this length, or use pattern=full between different sequences"
+        )
+    return 0
