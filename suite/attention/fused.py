@@ -1,0 +1,174 @@
+"""Fast paths and the choice between them. Each equals ``attend`` in values and gradients (tests/attention)."""
+
+# B batch, H heads, L queries, S keys, D width of one head, V width of one value
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from suite.attention.alignment import Alignment, Softmax
+from suite.attention.functional import AttentionOutput, attend
+from suite.attention.patterns import Causal, Full, Pattern, Tile
+from suite.attention.scores import InnerProduct, Score
+from suite.attention.streamed import attend_streamed
+from suite.attention.tiled import attend_tiles, query_chunks, tile_of
+
+CHUNK = 1 << 21  # entries (scores times width) in one chunk of an additive score: 8 MiB of float32
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of attention: the tensors and the four choices."""
+
+    query: Tensor  # (B, H, L, D)
+    key: Tensor  # (B, H, S, D)
+    value: Tensor  # (B, H, S, V)
+    score: Score
+    alignment: Alignment
+    pattern: Pattern
+    mask: Tensor | None = None  # bool, broadcastable to (B, H, L, S)
+    bias: Tensor | None = None  # float, broadcastable to (B, H, L, S)
+    dropout_p: float = 0.0
+    previous: Tensor | None = None  # (B, H, 1, S), weights of the last step
+
+    def masked(self) -> tuple[Tensor | None, Tensor | None]:
+        """The pattern and the mask in one, and what multiplies the weights."""
+        return self.pattern(self.query, self.key, self.mask)
+
+    def scores(self, query: Tensor, key: Tensor) -> Tensor:
+        """The scores, with the last step's weights for a score that wants them."""
+        return self.score(query, key, previous=self.previous) if self.score.stateful else self.score(query, key)
+
+    def align(self, scores: Tensor, mask: Tensor | None) -> Tensor:
+        """The weights, likewise."""
+        if self.alignment.stateful:
+            return self.alignment(scores, mask, previous=self.previous)
+        return self.alignment(scores, mask)
+
+
+Path = Callable[[Call], AttentionOutput]
+
+
+def choose(call: Call) -> Path:
+    """The fastest path that serves a call. First row that holds, measured on two cores (benchmarks/attention_block.py):
+
+    | a matrix product, then softmax | pattern has tiles | otherwise                          | path          |
+    |--------------------------------|-------------------|------------------------------------|---------------|
+    | any                            | any               | bias or a state, or Luong's local-p | as dense      |
+    | yes                            | yes, on CUDA      | no dropout                         | ``flex``      |
+    | any row-wise alignment         | yes               |                                    | ``tiled``     |
+    | yes                            | no                | dropout, on a CPU                  | ``streamed``  |
+    | yes                            | no                |                                    | ``sdpa``      |
+    | no, but row-wise               | no                | more than ``CHUNK`` entries        | ``chunked``   |
+    | no                             | no                |                                    | ``reference`` |
+    """
+    product = isinstance(call.score, InnerProduct) and isinstance(call.alignment, Softmax) and call.pattern.positional
+    plain = call.bias is None and call.pattern.positional and not call.score.stateful and call.alignment.rowwise
+    cpu = call.query.device.type == "cpu"
+    if torch.compiler.is_compiling():  # export and compilation see one graph, without loops over tiles
+        return sdpa if product else reference
+    if plain and call.pattern.tiles(call.query.shape[2], call.key.shape[2]) is not None:
+        return flex if product and not cpu and call.dropout_p == 0.0 and call.mask is None else tiled
+    if product:
+        return streamed if cpu and call.dropout_p > 0.0 and call.bias is None else sdpa
+    if plain and call.query.numel() * call.key.shape[2] > CHUNK:
+        return chunked
+    return reference
+
+
+def reference(call: Call) -> AttentionOutput:
+    """``attend``, as it is written."""
+    mask, factor = call.masked()
+    return attend(
+        call.query,
+        call.key,
+        call.value,
+        score=call.scores,
+        mask=mask,
+        bias=call.bias,
+        alignment=call.align,
+        factor=factor,
+        dropout_p=call.dropout_p,
+    )
+
+
+def sdpa(call: Call) -> AttentionOutput:
+    """torch's fused kernels, for every score that is an inner product."""
+    query, key = _vectors(call, call.query, call.key)
+    causal = isinstance(call.pattern, Causal) and call.mask is None and call.bias is None
+    causal = causal and query.shape[2] == key.shape[2]  # torch's own causal mask is aligned otherwise
+    mask = None if causal else call.masked()[0]
+    if call.bias is not None:
+        mask = call.bias.to(query.dtype) if mask is None else _as_bias(mask, call.bias.to(query.dtype))
+    context = F.scaled_dot_product_attention(
+        query, key, call.value, attn_mask=mask, dropout_p=call.dropout_p, is_causal=causal, scale=1.0
+    )
+    return AttentionOutput(context, None)
+
+
+def streamed(call: Call) -> AttentionOutput:
+    """Dropout on a CPU, in pieces that stay in the cache."""
+    query, key = _vectors(call, call.query, call.key)
+    return AttentionOutput(attend_streamed(query, key, call.value, call.masked()[0], call.dropout_p), None)
+
+
+def tiled(call: Call) -> AttentionOutput:
+    """Only the tiles of a pattern: time and memory grow linearly with the length under windows and blocks."""
+    tiles = call.pattern.tiles(call.query.shape[2], call.key.shape[2])
+    assert tiles is not None
+    return _in_tiles(call, list(tiles))
+
+
+def chunked(call: Call) -> AttentionOutput:
+    """Some queries at a time, for scores that need every pair's hidden vector, (B, H, L, S, D)."""
+    size = max(1, CHUNK * call.query.shape[2] // max(1, call.query.numel() * call.key.shape[2]))
+    return _in_tiles(call, query_chunks(call.query.shape[2], size))
+
+
+def flex(call: Call) -> AttentionOutput:
+    """FlexAttention on CUDA: the pattern compiled into the kernel, empty blocks skipped."""
+    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+
+    query, key = _vectors(call, call.query, call.key)
+    L, S, pattern = query.shape[2], key.shape[2], call.pattern
+    offset = pattern.offset(L, S)
+
+    def allowed(batch: Tensor, head: Tensor, row: Tensor, column: Tensor) -> Tensor:
+        return pattern.allows(row + offset, column)
+
+    blocks = create_block_mask(allowed, None, None, L, S, device=query.device)
+    compiled = torch.compile(flex_attention, dynamic=False)
+    return AttentionOutput(compiled(query, key, call.value, block_mask=blocks, scale=1.0), None)
+
+
+def _in_tiles(call: Call, tiles: list[Tile]) -> AttentionOutput:
+    L, S = call.query.shape[2], call.key.shape[2]
+    device, offset = call.query.device, call.pattern.offset(L, S)
+    rows, columns = torch.arange(L, device=device) + offset, torch.arange(S, device=device)
+
+    def part(query: Tensor, key: Tensor, value: Tensor, tile: Tile) -> Tensor:
+        mask = call.pattern.allows(rows[tile.queries, None], columns[tile.keys])
+        if call.mask is not None:
+            mask = mask & tile_of(call.mask, tile)
+        piece = Call(query, key, value, call.score, call.alignment, Full(), mask, dropout_p=call.dropout_p)
+        fused = isinstance(call.score, InnerProduct) and isinstance(call.alignment, Softmax) and not call.dropout_p
+        return (sdpa if fused else reference)(piece).context
+
+    learnt = [*call.score.parameters(), *call.alignment.parameters()]
+    context = attend_tiles(part, tiles, call.query, call.key, call.value, learnt, random=call.dropout_p > 0.0)
+    return AttentionOutput(context, None)
+
+
+def _vectors(call: Call, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """The two sides whose inner product is softmaxed."""
+    assert isinstance(call.score, InnerProduct)
+    assert isinstance(call.alignment, Softmax)
+    query, key = call.score.vectors(query, key)
+    return (query if call.alignment.temperature == 1.0 else query / call.alignment.temperature), key
+
+
+def _as_bias(mask: Tensor, bias: Tensor) -> Tensor:
+    return bias.masked_fill(~mask, -torch.inf)

@@ -1,0 +1,134 @@
+"""Positions: what a layer knows of order beside its pattern. Small classes that compose in a list."""
+
+# B batch, H heads, L queries, S keys, D width of one head
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class Position(nn.Module):
+    """A notion of order. A subclass turns vectors by their position, or adds a bias to the scores, or both."""
+
+    def turn(self, x: Tensor, start: int = 0) -> Tensor:
+        """The vectors (B, H, T, D) of the positions ``start``, ``start + 1``, ..., marked with their position."""
+        return x
+
+    def bias(self, query: Tensor, num_keys: int) -> Tensor | None:
+        """What is added to the scores, broadcastable to (B, H, L, S); the last query stands at the last key."""
+        return None
+
+
+class Rotary(Position):
+    """Rotary positions: pairs of features turn by an angle that grows with the position.
+
+    turned[t, (i, i + D/2)] = rotation by t base^(-2 i / D) of x[t, (i, i + D/2)]   (Su et al. 2021, eq. 34)
+
+    The inner product of a turned query and key then depends on the distance of their positions alone. Features are
+    paired in halves, as in most published code; the paper pairs neighbours, which is the same up to their order.
+    Raises ValueError for an odd width.
+
+    >>> rotary = Rotary(head_dim=4)
+    >>> q, k = torch.randn(1, 1, 1, 4), torch.randn(1, 1, 1, 4)
+    >>> near = (rotary.turn(q, 7) * rotary.turn(k, 5)).sum()
+    >>> torch.allclose(near, (rotary.turn(q, 2) * rotary.turn(k, 0)).sum(), atol=1e-5)
+    True
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, head_dim: int, base: float = 10000.0) -> None:
+        super().__init__()
+        if head_dim % 2:
+            raise ValueError(f"rotary positions pair features, so head_dim must be even; got {head_dim}")
+        exponent = torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim
+        self.register_buffer("frequencies", base**-exponent, persistent=False)
+
+    def turn(self, x: Tensor, start: int = 0) -> Tensor:  # noqa: D102
+        time = torch.arange(start, start + x.shape[-2], device=x.device, dtype=torch.float32)
+        angle = time[:, None] * self.frequencies
+        cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+        first, second = x.chunk(2, dim=-1)
+        return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+
+
+def distances(num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor:
+    """Position of the key minus position of the query, (L, S); the last query stands at the last key."""
+    queries = torch.arange(num_queries, device=device) + (num_keys - num_queries)
+    return torch.arange(num_keys, device=device) - queries[:, None]
+
+
+class RelativeKeys(Position):
+    """Relative positions as vectors: the query also answers to how far away a key stands.
+
+    bias[i, j] = query[i] . a[clip(j - i, -K, K)]   (Shaw et al. 2018, eq. 5), a (2 K + 1, D), shared by the heads
+
+    The query arrives unscaled and the bias is divided by sqrt(D), as the score of eq. 4 is.
+
+    >>> RelativeKeys(head_dim=4, max_distance=2).bias(torch.ones(2, 3, 5, 4), num_keys=5).shape
+    torch.Size([2, 3, 5, 5])
+    """
+
+    def __init__(self, head_dim: int, max_distance: int = 16) -> None:
+        super().__init__()
+        self.max_distance = max_distance
+        self.vectors = nn.Parameter(torch.randn(2 * max_distance + 1, head_dim) * head_dim**-0.5)
+
+    def bias(self, query: Tensor, num_keys: int) -> Tensor:  # noqa: D102
+        steps = distances(query.shape[-2], num_keys, query.device).clamp(-self.max_distance, self.max_distance)
+        by_distance = query @ self.vectors.to(query.dtype).t() * query.shape[-1] ** -0.5  # (B, H, L, 2 K + 1)
+        return by_distance.gather(-1, (steps + self.max_distance).expand(*query.shape[:-1], -1))
+
+
+class RelativeBias(Position):
+    """Relative positions as numbers: one learnt bias a head and bucket of distance.
+
+    bias[h, i, j] = b[h, bucket(j - i)]   (Raffel et al. 2020, sec. 2.1)
+
+    Half of the buckets are for keys ahead, half for keys behind; in each, half of them count single steps and half grow
+    logarithmically up to ``max_distance``.
+
+    >>> RelativeBias(num_heads=2).bias(torch.ones(1, 2, 3, 4), num_keys=5).shape
+    torch.Size([2, 3, 5])
+    """
+
+    def __init__(self, num_heads: int, num_buckets: int = 32, max_distance: int = 128) -> None:
+        super().__init__()
+        if num_buckets % 4 or num_buckets < 4:
+            raise ValueError(f"num_buckets must be a multiple of 4, got {num_buckets}")
+        self.num_buckets, self.max_distance = num_buckets, max_distance
+        self.table = nn.Parameter(torch.zeros(num_heads, num_buckets))
+
+    def bias(self, query: Tensor, num_keys: int) -> Tensor:  # noqa: D102
+        return self.table[:, self.buckets(distances(query.shape[-2], num_keys, query.device))].to(query.dtype)
+
+    def buckets(self, steps: Tensor) -> Tensor:
+        """The bucket of every distance."""
+        half = self.num_buckets // 2
+        single = half // 2
+        far = steps.abs()
+        growth = (far.clamp(min=1) / single).log() / math.log(self.max_distance / single)
+        wide = (single + growth * (half - single)).long().clamp(max=half - 1)
+        return torch.where(far < single, far, wide) + half * (steps > 0)
+
+
+class Alibi(Position):
+    """Attention with linear biases: nearer keys score higher, at a pace that differs between heads; nothing is learnt.
+
+    bias[h, i, j] = -m[h] |j - i|,   m[h] = 2^(-8 h / H) for h = 1..H   (Press et al. 2022, sec. 3)
+
+    >>> Alibi(num_heads=8).bias(torch.ones(1, 8, 3, 4), num_keys=3)[0, 2]
+    tensor([-1.0000, -0.5000, -0.0000])
+    """
+
+    slopes: Tensor
+
+    def __init__(self, num_heads: int) -> None:
+        super().__init__()
+        heads = torch.arange(1, num_heads + 1, dtype=torch.float32)
+        self.register_buffer("slopes", 2 ** (-8 * heads / num_heads), persistent=False)
+
+    def bias(self, query: Tensor, num_keys: int) -> Tensor:  # noqa: D102
+        far = distances(query.shape[-2], num_keys, query.device).abs()
+        return -self.slopes[:, None, None].to(query.dtype) * far
