@@ -66,27 +66,33 @@ def main(argv: list[str] | None = None) -> int:
 
 def _quiet() -> None:
     """Messages as plain lines on standard error."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    for name in ("suite", "tasks"):
+        logging.getLogger(name).setLevel(logging.INFO)
     warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")  # Lightning 2.6 on torch 2.12
 
 
 def _completion(arguments: list[str]) -> int:
-    """Tab completion: command words here, everything behind ``attn train`` by Hydra.
+    """Tab completion: command words and presets here, keys behind ``attn train`` by Hydra.
 
-    Hydra completes programs that have no command words, so the word is taken out of the line it is asked about.
+    Hydra completes neither presets in folders (``data=graph/cora``) nor programs with command words, so the word is
+    taken out of the line it is asked about.
     """
     line = os.environ.get("COMP_LINE", "")
     words = line.split()
-    if (
-        arguments[1:2]
-        and arguments[1].startswith("query=")
-        and (len(words) < 2 or (len(words) == 2 and not line.endswith(" ")))
-    ):
-        print(" ".join(COMMANDS))
-        return 0
-    if len(words) >= 2 and words[1] != "train":
-        return 0
-    if len(words) >= 2:
+    last = "" if line.endswith(" ") or not words else words[-1]
+    if arguments[1:2] and arguments[1].startswith("query="):
+        if len(words) < 2 or (len(words) == 2 and last):
+            print(" ".join(COMMANDS))
+            return 0
+        if words[1] != "train":
+            return 0
+        from suite.config.search_path import options
+
+        group, equals, _ = last.partition("=")
+        if equals and (presets := options(group)):
+            print(" ".join(f"{group}={preset}" for preset in presets if f"{group}={preset}".startswith(last)))
+            return 0
         os.environ["COMP_LINE"] = words[0] + line.split("train", 1)[1]
     from suite.cli.train import main as train
 

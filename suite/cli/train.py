@@ -14,6 +14,8 @@ from suite.errors import UserError
 def main(argv: list[str]) -> int:
     """Compose from ``argv`` (Hydra's grammar and flags) and train; -m runs one combination after another."""
     search_path.register()
+    if {"-h", "--help"} & set(argv) and not any(word.startswith(("task=", "experiment=")) for word in argv):
+        argv = [*argv, f"task={search_path.options('task')[0]}"]  # Hydra composes even for help; any task will do
     refused: list[UserError] = []
 
     def job(config: DictConfig) -> None:
@@ -27,6 +29,7 @@ def main(argv: list[str]) -> int:
     program, sys.argv = sys.argv, ["attn train", *(word for word in argv if word not in multirun), *multirun]
     full_error, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR"), "1"  # raise, do not print and exit
     try:
+        checks.check_presets([word for word in argv if "=" in word and not word.startswith("-")])
         hydra.main(version_base="1.3", config_path="pkg://conf", config_name="train")(job)()
     except checks.HYDRA_ERRORS as error:
         raise UserError(checks.explain(error)) from error

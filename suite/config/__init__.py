@@ -16,6 +16,7 @@ def compose(overrides: list[str]) -> dict[str, Any]:
 
     search_path.register()
     try:
+        checks.check_presets(overrides)
         with hydra.initialize_config_module("conf", version_base="1.3"):
             config = hydra.compose("train", overrides=overrides, return_hydra_config=True)
             choices = dict(config.hydra.runtime.choices)

@@ -49,6 +49,14 @@ def check(config: DictConfig, choices: Mapping[str, str], overrides: list[str]) 
     return plain
 
 
+def check_presets(overrides: list[str]) -> None:
+    """Refuse a preset that is no name, ``optim=3``, which Hydra answers with a bare ValueError."""
+    for override in OverridesParser.create().parse_overrides(overrides):
+        group, value = override.key_or_group, override.value()
+        if isinstance(value, (bool, int, float)) and (presets := options(group)):
+            raise UserError(f"{group}={value} is not known.{did_you_mean(str(value), presets)}")
+
+
 def check_groups(choices: Mapping[str, str]) -> None:
     """Refuse presets of another task: ``task=graph data=documents/imdb``."""
     task = choices["task"]

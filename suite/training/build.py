@@ -33,7 +33,7 @@ def build_data(config: Mapping[str, Any]) -> Any:
     """The data module, prepared and set up: files found or fetched, read, checked."""
     data = instantiate(config["data"], "data")
     data.prepare_data()
-    data.setup()
+    data.setup("fit")
     return data
 
 
@@ -43,6 +43,7 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> TaskMod
     ``facts`` come from the data module (feature width, number of classes) or from a checkpoint; the network receives
     those that its constructor names.
     """
+    _check_target("model", _target(config["model"], "model"))
     known = inspect.signature(hydra.utils.get_class(_target(config["model"], "model"))).parameters
     net = instantiate(config["model"], "model", **{name: fact for name, fact in facts.items() if name in known})
     optim = instantiate(config["optim"], "optim")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from suite.config import compose
 from suite.testing import TaskContract
 from suite.training.launch import launch
@@ -55,7 +56,15 @@ def test_a_step_on_a_gpu_equals_the_cpu() -> None:
 def test_cora_reaches_the_published_band(model: str, data_dir: Path, tmp_path: Path) -> None:
     scores = []
     for seed in range(3):
-        run = launch(compose([f"experiment=graph/{model}_cora", f"data.dir={data_dir}", f"seed={seed}",
-                              f"run_dir={tmp_path / str(seed)}"]))
+        run = launch(
+            compose(
+                [
+                    f"experiment=graph/{model}_cora",
+                    f"data.dir={data_dir}",
+                    f"seed={seed}",
+                    f"run_dir={tmp_path / str(seed)}",
+                ]
+            )
+        )
         scores.append(json.loads((run / "result.json").read_text())["test/accuracy"])
     assert 0.815 < sum(scores) / 3 < 0.85

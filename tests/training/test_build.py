@@ -1,6 +1,7 @@
 """Config becomes objects in one place, and only trusted ones."""
 
 import pytest
+
 from suite.errors import UserError
 from suite.training.build import instantiate
 
@@ -40,5 +41,7 @@ def test_a_wrong_argument_is_told_with_its_place() -> None:
 
 def test_a_list_of_nodes_is_checked_too() -> None:
     with pytest.raises(UserError, match=r"callbacks\.many\[1\]\._target_=os\.system is refused"):
-        instantiate({"_target_": "torch.nn.Sequential", "many": [{"_target_": "torch.nn.ReLU"},
-                                                                 {"_target_": "os.system"}]}, "callbacks")
+        instantiate(
+            {"_target_": "torch.nn.Sequential", "many": [{"_target_": "torch.nn.ReLU"}, {"_target_": "os.system"}]},
+            "callbacks",
+        )

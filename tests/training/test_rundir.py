@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from suite.errors import UserError
 from suite.training import rundir
 
@@ -18,6 +19,7 @@ def test_runs_started_at_one_instant_get_directories_of_their_own(tmp_path: Path
 
 def test_a_named_directory_can_be_claimed_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
+
         def claim(_: int) -> bool:
             try:
                 rundir.create(str(tmp_path / "run"), "graph")
@@ -50,5 +52,7 @@ def test_writing_json_is_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
-    code = "import sys, suite, suite.cli.main, suite.errors; sys.exit(any(m in sys.modules for m in ('torch', 'hydra')))"
+    code = (
+        "import sys, suite, suite.cli.main, suite.errors; sys.exit(any(m in sys.modules for m in ('torch', 'hydra')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

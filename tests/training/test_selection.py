@@ -1,6 +1,7 @@
 """Which round is kept and when training stops."""
 
 import pytest
+
 from suite.errors import UserError
 from suite.training.selection import Best, JointBest, Verdict
 
@@ -17,8 +18,12 @@ def test_joint_best_follows_the_authors_code() -> None:
     rule = JointBest()
     verdicts = [rule.judge({"val/accuracy": accuracy, "val/loss": loss}) for accuracy, loss in rounds]
     assert verdicts == [
-        Verdict(True, True), Verdict(True, False), Verdict(True, True), Verdict(True, True),
-        Verdict(True, False), Verdict(True, False),
+        Verdict(True, True),
+        Verdict(True, False),
+        Verdict(True, True),
+        Verdict(True, True),
+        Verdict(True, False),
+        Verdict(True, False),
     ]
     assert rule.judge({"val/accuracy": 0.6, "val/loss": 1.9}) == Verdict(False, False)
 

@@ -1,0 +1,88 @@
+"""attn train, eval, tasks and completion, from the outside."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.conftest import Attn
+
+SMALL = ("task=graph", "data=graph/synthetic", "debug=short")
+
+
+def test_a_run_from_command_to_result_and_back(attn_process: Attn, attn: Attn, tmp_path: Path) -> None:
+    done = attn_process("train", *SMALL, "run_dir=run", "seed=5")
+    assert done.returncode == 0, done.stderr
+    assert "test/accuracy" in done.stdout
+    assert "attn eval ckpt=run/checkpoints/best.ckpt" in done.stdout
+    assert done.stderr == ""
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert (result["task"], result["seed"], result["epochs"]) == ("graph", 5, 60)
+    config = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
+    assert config["optim"]["lr"] == 5e-3
+    provenance = json.loads((tmp_path / "run/provenance.json").read_text())
+    assert provenance["command"].startswith("attn train task=graph")
+    with (tmp_path / "run/metrics.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["val/accuracy"]]
+    assert [int(row["step"]) for row in rows] == list(range(1, 61))
+    best = rows[result["best_epoch"] - 1]
+    assert float(best["val/accuracy"]) == result["val/accuracy"]
+
+    again = attn("eval", "ckpt=run/checkpoints/best.ckpt")
+    assert again.returncode == 0, again.stderr
+    assert f"{result['test/accuracy']:.4f}" in again.stdout
+    val = attn("eval", "ckpt=run/checkpoints/best.ckpt", "split=val", "trainer.accelerator=cpu")
+    assert f"{result['val/loss']:.4f}" in val.stdout
+
+
+def test_a_sweep_runs_every_combination_in_a_directory_of_its_own(attn: Attn, tmp_path: Path) -> None:
+    done = attn("train", "-m", *SMALL, "seed=1,2", "model=graph/gat,graph/gatv2")
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(path.read_text()) for path in tmp_path.glob("runs/graph/*/result.json")]
+    assert sorted(result["seed"] for result in results) == [1, 1, 2, 2]
+    assert not list(tmp_path.glob("multirun.yaml"))
+
+
+def test_help_and_config_are_hydras(attn: Attn) -> None:
+    helped = attn("train", "--help")
+    assert helped.returncode == 0
+    assert "model/graph: gat, gatv2" in helped.stdout
+    shown = attn("train", *SMALL, "--cfg", "job")
+    assert yaml.safe_load(shown.stdout)["task_name"] == "graph"
+
+
+def test_help_lists_the_commands_and_imports_nothing_heavy(attn: Attn) -> None:
+    done = attn("--help")
+    assert all(f"\n  {name} " in done.stdout for name in ("train", "eval", "tasks", "data"))
+    code = "import sys, suite.cli.main as m; m.main(['--help']); sys.exit(any(x in sys.modules for x in ('torch', 'hydra')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_tasks_are_listed(attn: Attn) -> None:
+    done = attn("tasks")
+    assert "graph/cora" in done.stdout
+    assert attn("tasks", "more").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("attn tr", "train"), ("attn train task=", "task=graph"), ("attn train model=graph/", "model=graph/gatv2")],
+)
+def test_tab_completion(attn: Attn, line: str, expected: str) -> None:
+    done = attn("-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line)))
+    assert expected in done.stdout.split(), done
+
+
+def test_completion_script_installs(attn: Attn) -> None:
+    assert "complete" in attn("-sc", "install=bash").stdout
+
+
+def test_debug_shows_the_traceback(attn: Attn, attn_process: Attn) -> None:
+    plain, traced = attn_process("train", "task=grph"), attn("train", "task=grph", "debug=true")
+    assert plain.stderr == "attn: task=grph is not known. Did you mean 'graph'? Valid: graph.\n"
+    assert "Traceback" in traced.stderr
+    assert plain.returncode == traced.returncode == 2
