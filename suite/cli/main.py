@@ -87,7 +87,7 @@ def _completion(arguments: list[str]) -> int:
             return 0
         if words[1] != "train":
             return 0
-        from suite.config.search_path import options
+        from suite.config.packages import options
 
         group, equals, _ = last.partition("=")
         if equals and (presets := options(group)):

@@ -1,12 +1,11 @@
 """``attn tasks``: every task that can be trained here, with its default presets."""
 
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import NamedTuple
 
 import yaml
 
-from suite.config.search_path import config_packages
+from suite.config.packages import presets
 
 
 class Task(NamedTuple):
@@ -14,27 +13,17 @@ class Task(NamedTuple):
 
     name: str
     line: str
-    presets: dict[str, str]
-    package: str
+    defaults: dict[str, str]
 
 
 def find_tasks() -> Iterator[Task]:
     """All ``task/*.yaml`` on the search path; the first comment behind the package line is the description."""
-    for package in config_packages():
-        folder = files(package) / "task"
-        for file in sorted(folder.iterdir(), key=lambda entry: entry.name) if folder.is_dir() else ():
-            if file.name.endswith(".yaml"):
-                text = file.read_text(encoding="utf-8")
-                comments = [line[1:].strip() for line in text.splitlines() if line.startswith("#")]
-                defaults = (yaml.safe_load(text) or {}).get("defaults", [])
-                presets = {
-                    key.lstrip("/"): value
-                    for entry in defaults
-                    if isinstance(entry, dict)
-                    for key, value in entry.items()
-                }
-                line = next((comment for comment in comments if not comment.startswith("@package")), "")
-                yield Task(file.name.removesuffix(".yaml"), line, presets, package)
+    for name, file in presets("task").items():
+        text = file.read_text(encoding="utf-8")
+        comments = [line[1:].strip() for line in text.splitlines() if line.startswith("#")]
+        entries = [entry for entry in (yaml.safe_load(text) or {}).get("defaults", []) if isinstance(entry, dict)]
+        defaults = {key.lstrip("/"): value for entry in entries for key, value in entry.items()}
+        yield Task(name, next((line for line in comments if not line.startswith("@package")), ""), defaults)
 
 
 def main(argv: list[str]) -> int:
@@ -45,8 +34,8 @@ def main(argv: list[str]) -> int:
     if argv:
         print("usage: attn tasks\n\nLists every task that `attn train task=NAME` accepts.")
         return 0 if argv[0] in ("-h", "--help") else 2
-    table = Table("task", "what it does", "default data", "default model", "from")
+    table = Table("task", "what it does", "default data", "default model")
     for task in find_tasks():
-        table.add_row(task.name, task.line, task.presets.get("data", ""), task.presets.get("model", ""), task.package)
+        table.add_row(task.name, task.line, task.defaults.get("data", ""), task.defaults.get("model", ""))
     Console().print(table)
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from suite.config import checks, search_path
+from suite.config import checks, packages, search_path
 from suite.errors import UserError
 
 
@@ -15,7 +15,7 @@ def main(argv: list[str]) -> int:
     """Compose from ``argv`` (Hydra's grammar and flags) and train; -m runs one combination after another."""
     search_path.register()
     if {"-h", "--help"} & set(argv) and not any(word.startswith(("task=", "experiment=")) for word in argv):
-        argv = [*argv, f"task={search_path.options('task')[0]}"]  # Hydra composes even for help; any task will do
+        argv = [*argv, f"task={packages.options('task')[0]}"]  # Hydra composes even for help; any task will do
     refused: list[UserError] = []
 
     def job(config: DictConfig) -> None:

@@ -1,43 +1,10 @@
-"""Where configs are found: the suite's own, then those of every installed package that adds tasks."""
-
-from importlib.metadata import entry_points
-from importlib.resources import files
-from typing import Any
+"""Hydra's search path: the configs of installed task packages behind the suite's own."""
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-GROUP = "attention_suite.tasks"
-
-
-def config_packages() -> list[str]:
-    """Import names of all packages that hold configs, the suite's own first: ``["conf", "mylab.conf"]``.
-
-    A package adds itself with an entry point in the group ``attention_suite.tasks`` whose value is the package of its
-    configs; it holds ``task/NAME.yaml`` and whatever presets that task names.
-    """
-    return ["conf", *sorted({entry.value for entry in entry_points(group=GROUP)} - {"conf"})]
-
-
-def options(group: str) -> list[str]:
-    """All presets of a config group, nested ones by their path: ``options("data")`` holds ``graph/cora``."""
-    found: set[str] = set()
-    for package in config_packages():
-        root = files(package).joinpath(group)
-        if root.is_dir():
-            found.update(_yaml_below(root))
-    return sorted(found)
-
-
-def _yaml_below(folder: Any, prefix: str = "") -> list[str]:
-    names = []
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            names += _yaml_below(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith(".yaml"):
-            names.append(prefix + entry.name.removesuffix(".yaml"))
-    return names
+from suite.config.packages import config_packages
 
 
 class TaskPackages(SearchPathPlugin):

@@ -10,8 +10,7 @@ import hydra.utils
 import lightning.pytorch as pl
 from hydra.errors import InstantiationException
 
-from suite.config.search_path import GROUP as TASK_GROUP
-from suite.config.search_path import config_packages
+from suite.config.packages import GROUP, config_packages
 from suite.errors import UserError
 from suite.training.module import TaskModule
 
@@ -107,7 +106,7 @@ def _check_target(place: str, target: str) -> None:
             return
     raise UserError(
         f"{place}._target_={target} is refused: a config may only name classes of {', '.join(trusted)}. "
-        f"To use your own, install it as a package with an entry point in the group {TASK_GROUP}"
+        f"To use your own, install it as a package with an entry point in the group {GROUP}"
     )
 
 

@@ -11,7 +11,7 @@ from suite.data.splits import StratifiedSplit
 from tasks.graph.batch import GraphBatch
 from tasks.graph.graph import PARTS, Graph
 from tasks.graph.npz import AmazonNpz, GraphNpz
-from tasks.graph.planetoid import Planetoid
+from tasks.graph.planetoid import Planetoid, recorded
 from tasks.graph.synthetic import SyntheticGraph
 from tasks.graph.tables import GraphTables
 
@@ -134,7 +134,7 @@ class PlanetoidData(GraphData):
     def __init__(
         self, name: str, source: Source | None = None, class_names: list[str] | None = None, **common: Any
     ) -> None:
-        super().__init__(Planetoid(name, source, class_names), **common)
+        super().__init__(Planetoid(name, source or recorded(name), class_names), **common)
 
 
 class AmazonData(GraphData):

@@ -12,7 +12,7 @@ import yaml
 
 from suite.cli.tasks import find_tasks
 from suite.config import compose
-from suite.config.search_path import options
+from suite.config.packages import options
 from suite.training.build import _targets, build_data, build_module, instantiate
 from suite.training.launch import launch
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from suite.cli import data as command
+from suite.data import catalogue
 from suite.errors import UserError
 
 
 def test_every_preset_is_listed_and_names_its_source_after_itself():
-    sets = {item.option: item for item in command.list_sets()}
+    sets = {item.option: item for item in catalogue.list_sets()}
     assert {"graph/cora", "graph/planetoid", "graph/npz", "graph/csv", "graph/synthetic"} <= sets.keys()
     for option, item in sets.items():
         assert item.about, f"the second line of {option}.yaml should say what it is"
