@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from suite.attention.dropout import dropout, keep_mask
 
 

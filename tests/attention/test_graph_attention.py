@@ -4,10 +4,11 @@ from types import ModuleType
 
 import pytest
 import torch
+
+from suite.attention.csr import Sparsity
 from suite.attention.edges import Edges, add_self_loops
 from suite.attention.functional import attend
 from suite.attention.graph import GraphAttention, SparseRows, attend_edges
-from suite.attention.csr import Sparsity
 from suite.attention.scores import GATScore, GATv2Score, Score
 
 N, F, H, D = 11, 5, 3, 7
@@ -53,8 +54,11 @@ def test_values_and_gradients_equal_pyg(
     torch.testing.assert_close(output.weights, alpha)
     gradient = torch.randn_like(expected)
     pairs = [(layer.value_proj, conv.lin.weight if shared else conv.lin_l.weight), (layer.bias, conv.bias)]
-    pairs += [(layer.score.key_vector, conv.att_src), (layer.score.query_vector, conv.att_dst)] if shared else [
-        (layer.query_proj, conv.lin_r.weight), (layer.score.vector, conv.att)]
+    pairs += (
+        [(layer.score.key_vector, conv.att_src), (layer.score.query_vector, conv.att_dst)]
+        if shared
+        else [(layer.query_proj, conv.lin_r.weight), (layer.score.vector, conv.att)]
+    )
     ours = torch.autograd.grad(output.context, [x, *(mine for mine, _ in pairs)], gradient)
     theirs = torch.autograd.grad(expected, [x, *(other for _, other in pairs)], gradient, allow_unused=True)
     for mine, other in zip(ours, theirs, strict=True):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from suite.attention.csr import Sparsity, spmm
 from suite.attention.functional import masked_softmax
 from suite.attention.segments import Segments, segment_max, segment_softmax, segment_spread, segment_sum
