@@ -62,7 +62,7 @@ def choose(call: Call) -> Path:
     | any row-wise alignment         | yes               |                                    | ``tiled``     |
     | yes                            | no                | dropout, on a CPU                  | ``streamed``  |
     | yes                            | no                |                                    | ``sdpa``      |
-    | no, but row-wise               | no                | more than ``CHUNK`` entries        | ``chunked``   |
+    | no, but row-wise               | no                | more than ``CHUNK`` hidden entries | ``chunked``   |
     | no                             | no                |                                    | ``reference`` |
     """
     product = isinstance(call.score, InnerProduct) and isinstance(call.alignment, Softmax) and call.pattern.positional
@@ -74,7 +74,7 @@ def choose(call: Call) -> Path:
         return flex if product and not cpu and call.dropout_p == 0.0 and call.mask is None else tiled
     if product:
         return streamed if cpu and call.dropout_p > 0.0 and call.bias is None else sdpa
-    if plain and call.query.numel() * call.key.shape[2] > CHUNK:
+    if plain and call.score.wide and call.query.numel() * call.key.shape[2] > CHUNK:
         return chunked
     return reference
 

@@ -30,6 +30,7 @@ class Attention(nn.Module):
     None. Raises ValueError for a dropout outside [0, 1), an unknown implementation and shapes that do not fit,
     TypeError for a mask that is not bool.
 
+    >>> import torch
     >>> from suite.attention.patterns import Causal
     >>> attention = Attention(pattern=Causal())
     >>> x = torch.randn(2, 1, 5, 4)

@@ -18,10 +18,11 @@ class Score(nn.Module):
     A subclass writes ``pairs``: the score of queries and keys that stand side by side. From it follow the dense form
     (every query with every key) and the edge form (the pairs that edges name); a subclass overrides these where its
     equation allows a cheaper order of operations. A ``stateful`` score takes the weights of the last step as
-    ``previous``.
+    ``previous``; ``wide`` says that the dense form holds a hidden vector of every pair, (B, H, L, S, D).
     """
 
     stateful = False
+    wide = True
 
     def pairs(self, query: Tensor, key: Tensor) -> Tensor:
         """Score aligned rows: (..., H, D), (..., H, D) -> (..., H), leading dimensions broadcast."""
@@ -52,6 +53,8 @@ class GATScore(Score):
     The order of ``key`` alone decides the order of the scores, whatever the query: Brody et al. 2022 call this static
     attention; ``GATv2Score`` removes the restriction. Since the sum splits, scores cost O(N + M), not O(M D).
     """
+
+    wide = False
 
     def __init__(self, num_heads: int, head_dim: int, negative_slope: float = 0.2) -> None:
         super().__init__()
@@ -98,6 +101,8 @@ class InnerProduct(Score):
     A subclass writes ``vectors``. Every such score can be computed by one matrix product, so the fused paths serve all
     of them alike.
     """
+
+    wide = False
 
     def vectors(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
         """The two sides whose inner product is the score: (..., H, T, D), (..., H, T, D), any leading dimensions."""

@@ -35,8 +35,9 @@ class BlockSparse(Pattern):
         return self.layout[queries // self.block_size, keys // self.block_size]
 
     def offset(self, num_queries: int, num_keys: int) -> int:  # noqa: D102
-        blocks = -(-num_queries // self.block_size)
-        return same_length("block_sparse", num_queries, num_keys, num_queries if blocks == len(self.layout) else 0)
+        fits = -(-num_keys // self.block_size) == len(self.layout)
+        whole = len(self.layout) * self.block_size
+        return same_length("of blocks", num_queries, num_keys, num_keys if fits else whole)
 
     def tiles(self, num_queries: int, num_keys: int) -> list[Tile] | None:  # noqa: D102
         self.offset(num_queries, num_keys)

@@ -126,7 +126,7 @@ def test_what_a_pattern_can_not_do_is_refused():
         ValueError, match="axial is built for 6 queries and 6 keys, got 4 and 6; build it for this length"
     ):
         AxialRows(2, 3).mask(4, 6)
-    with pytest.raises(ValueError, match="block_sparse is built for .* got 9 and 9"):
+    with pytest.raises(ValueError, match="of blocks is built for 6 queries .* got 9 and 9"):
         BlockSparse(LAYOUT, 2).mask(9, 9)
     with pytest.raises(ValueError, match="Causal and LocalMonotonic place 2 queries differently among 5 keys"):
         (Causal() & LocalMonotonic(3)).tiles(2, 5)
