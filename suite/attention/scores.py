@@ -66,6 +66,13 @@ class GATScore(Score):
         """The two halves of the sum: (..., H, D), (..., H, D) -> (..., H), (..., H)."""
         return (query * self.query_vector).sum(-1), (key * self.key_vector).sum(-1)
 
+    def _shared_terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``terms(x, x)`` for x (N, H, D), reading x once: one product with a block-diagonal (H * D, 2 * H) matrix."""
+        vectors = torch.stack([self.query_vector.t(), self.key_vector.t()], dim=1)  # (D, 2, H)
+        blocks = torch.diag_embed(vectors, dim1=0, dim2=3).view(-1, 2 * x.shape[1])  # from (H, D, 2, H)
+        query_term, key_term = (x.flatten(1) @ blocks).chunk(2, dim=1)
+        return query_term, key_term
+
     def pairs(self, query: Tensor, key: Tensor) -> Tensor:  # noqa: D102
         query_term, key_term = self.terms(query, key)
         return F.leaky_relu(query_term + key_term, self.negative_slope)
@@ -76,7 +83,8 @@ class GATScore(Score):
         return F.leaky_relu(scores, self.negative_slope)
 
     def edges(self, query: Tensor, key: Tensor, edges: "Edges") -> Tensor:  # noqa: D102
-        query_term, key_term = self.terms(query, key)  # over nodes first: N is smaller than M
+        terms = self._shared_terms(key) if query is key else self.terms(query, key)
+        query_term, key_term = terms  # over nodes first: N is smaller than M
         return F.leaky_relu(edges.to_receivers(query_term) + edges.to_senders(key_term), self.negative_slope)
 
 
