@@ -3,8 +3,8 @@
     python benchmarks/trainer_overhead.py [--passes 300] [--rounds 7] [--threads 1] [--quick]
 
 Both train for a pass, then validate: loss and accuracy. The run has everything a default run has: metrics in a CSV
-file, selection that keeps the best weights, checkpoints. Beside Cora a graph of 61 nodes with as many features, so that the
-weights are as many and a pass is short: what the Trainer adds stands out of the noise. Target: at most 0.5 ms a pass.
+file, selection that keeps the best weights, checkpoints. Beside Cora a graph of 61 nodes with as many features: the
+weights are as many, a pass is short, and what the Trainer adds stands out of the noise. Target: at most 0.5 ms a pass.
 """
 
 import argparse
