@@ -54,21 +54,30 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> TaskMod
 
 def build_trainer(config: Mapping[str, Any], run_dir: Path | None = None) -> pl.Trainer:
     """The Lightning trainer; with ``run_dir`` also its loggers and callbacks, which write there."""
-    loggers = (
-        []
-        if run_dir is None
-        else [
-            instantiate(node, f"logger.{name}", run_dir=run_dir) for name, node in (config.get("logger") or {}).items()
-        ]
-    )
-    callbacks = (
-        []
-        if run_dir is None
-        else [instantiate(node, f"callbacks.{name}") for name, node in (config.get("callbacks") or {}).items()]
-    )
-    if run_dir is not None and config.get("selection"):
-        callbacks.append(instantiate(config["selection"], "selection", folder=run_dir / "checkpoints"))
+    check_devices(config["trainer"])
+    loggers: list[Any] = []
+    callbacks: list[Any] = []
+    if run_dir is not None:
+        for name, node in (config.get("logger") or {}).items():
+            loggers.append(instantiate(node, f"logger.{name}", run_dir=run_dir))
+        for name, node in (config.get("callbacks") or {}).items():
+            callbacks.append(instantiate(node, f"callbacks.{name}"))
+        if config.get("selection"):
+            callbacks.append(instantiate(config["selection"], "selection", folder=run_dir / "checkpoints"))
     return instantiate(config["trainer"], "trainer", logger=loggers or False, callbacks=callbacks)
+
+
+def check_devices(trainer: Mapping[str, Any]) -> None:
+    """Refuse several devices, which Lightning would start by running the command line once more for each.
+
+    Every process would then compose, and in a sweep choose its values, for itself.
+    """
+    devices, nodes = trainer.get("devices"), trainer.get("num_nodes", 1)
+    if nodes != 1 or not (devices == 1 or (isinstance(devices, list) and len(devices) == 1)):
+        told = f"trainer.num_nodes={nodes}" if nodes != 1 else f"trainer.devices={devices}"
+        raise UserError(
+            f"{told} is not possible yet: a run uses one device. Set trainer.devices=1, or [3] for the fourth GPU"
+        )
 
 
 def instantiate(node: Mapping[str, Any], where: str, **arguments: Any) -> Any:

@@ -21,10 +21,11 @@ def launch(config: dict[str, Any]) -> Path:
     import torch
 
     from suite.training import tracking
-    from suite.training.build import build_data, build_module, build_trainer
+    from suite.training.build import build_data, build_module, build_trainer, check_devices
 
     if config.get("threads"):
         torch.set_num_threads(config["threads"])
+    check_devices(config["trainer"])
     data = build_data(config)
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     module = build_module(config, data.facts())

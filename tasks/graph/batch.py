@@ -10,6 +10,7 @@ from torch import Tensor
 from suite.attention.csr import Sparsity
 from suite.attention.edges import Edges, add_self_loops
 from suite.attention.graph import SparseRows
+from suite.errors import UserError
 from tasks.graph.graph import Graph
 
 
@@ -41,6 +42,8 @@ class GraphBatch:
         device = torch.device(device)
         if self.labels.device == device:
             return self
+        if device.type == "mps":
+            raise UserError("torch has no sparse products on Apple's MPS, which the graph task needs; use trainer=cpu")
         sparsity = self.features.sparsity
         edge_index = self.edge_index.to(device)
         return GraphBatch(

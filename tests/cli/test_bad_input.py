@@ -46,6 +46,7 @@ WRONG = {
         "data.path has no value; give it one with data.path=VALUE",
     ),
     "missing npz": (("train", "task=graph", "data=graph/npz", "data.path=gone.npz"), "gone.npz"),
+    "two devices": (("train", *SYNTHETIC, "trainer.devices=2"), "trainer.devices=2 is not possible yet"),
     "bad watch": (("train", *SYNTHETIC, "selection.rule.maximize=val/f1"), "selection watches 'val/f1'"),
     "eval nothing": (("eval", "split=test"), "attn eval needs ckpt=PATH"),
     "eval missing": (("eval", "ckpt=gone.ckpt"), "no checkpoint at gone.ckpt"),
