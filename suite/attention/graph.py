@@ -34,6 +34,21 @@ def attend_edges(
     return AttentionOutput(context, edges.to_caller(weights))
 
 
+def attend_edges_reference(
+    query: Tensor, key: Tensor, value: Tensor, edges: Edges, *, score: Score, dropout_p: float = 0.0
+) -> AttentionOutput:
+    """``attend_edges`` in plain gathers and scatters: what defines it, and what ``torch.export`` can trace."""
+    receiver, sender = edges.receivers.ids, edges.senders
+    scores = score.pairs(query[receiver], key[sender])  # (M, H)
+    index = receiver[:, None].expand_as(scores)
+    largest = scores.new_zeros(query.shape[:2]).scatter_reduce(0, index, scores.detach(), "amax", include_self=False)
+    powers = (scores - largest[receiver]).exp()
+    weights = powers / torch.zeros_like(largest).index_add(0, receiver, powers)[receiver]
+    mixed = F.dropout(weights, dropout_p)[..., None] * value[sender]  # (M, H, V)
+    context = value.new_zeros(len(edges.receivers), *value.shape[1:]).index_add(0, receiver, mixed)
+    return AttentionOutput(context, edges.to_caller(weights))
+
+
 class SparseRows:
     """Node features of which most are zero: a constant (N, F) matrix in compressed rows."""
 
@@ -64,6 +79,7 @@ class GraphAttention(nn.Module):
         dropout: probability of dropping an attention weight while training.
         feature_dropout: the same for entries of the projected features, W x, before they are mixed (the authors' code
             has it; the paper does not say).
+        implementation: "auto" for the CSR kernels, "reference" for plain gathers and scatters.
 
     Shape: x (N, F), dense or ``SparseRows`` -> context (N, H * D) for concat, (N, D) for mean; weights (M, H).
     """
@@ -80,12 +96,16 @@ class GraphAttention(nn.Module):
         dropout: float = 0.0,
         feature_dropout: float = 0.0,
         bias: bool = True,
+        implementation: Literal["auto", "reference"] = "auto",
     ) -> None:
         super().__init__()
+        if implementation not in ("auto", "reference"):
+            raise ValueError(f"implementation must be 'auto' or 'reference', got {implementation!r}")
         if combine not in ("concat", "mean"):
             raise ValueError(f"combine must be 'concat' or 'mean', got {combine!r}")
         self.num_heads, self.head_dim, self.combine = num_heads, head_dim, combine
         self.dropout, self.feature_dropout = dropout, feature_dropout
+        self.attend = attend_edges if implementation == "auto" else attend_edges_reference
         self.score = score
         self.value_proj = _glorot(num_heads * head_dim, in_dim)
         self.query_proj = None if shared else _glorot(num_heads * head_dim, in_dim)
@@ -99,7 +119,7 @@ class GraphAttention(nn.Module):
         query = value if self.query_proj is None else self._project(x, self.query_proj)
         key, value = value, dropout(value, self.feature_dropout, self.training)
         weight_dropout = self.dropout if self.training else 0.0
-        context, weights = attend_edges(query, key, value, edges, score=self.score, dropout_p=weight_dropout)
+        context, weights = self.attend(query, key, value, edges, score=self.score, dropout_p=weight_dropout)
         context = context.flatten(1) if self.combine == "concat" else context.mean(dim=1)
         return AttentionOutput(context if self.bias is None else context + self.bias, weights)
 

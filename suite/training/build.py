@@ -89,7 +89,7 @@ def instantiate(node: Mapping[str, Any], where: str, **arguments: Any) -> Any:
     for place, target in _targets(node, where):
         _check_target(place, target)
     try:
-        return hydra.utils.instantiate(node, **arguments)
+        return hydra.utils.instantiate(node, _convert_="all", **arguments)
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, UserError):

@@ -2,17 +2,17 @@
 
 # N nodes, M edges, F features, H heads, D head width, C classes
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from suite.attention.build import build_edge_score
 from suite.attention.dropout import dropout
 from suite.attention.edges import Edges
 from suite.attention.graph import GraphAttention, SparseRows
-from suite.attention.scores import Score
 
 
 class NodeOutput(NamedTuple):
@@ -31,10 +31,10 @@ class GraphAttentionNet(nn.Module):
     Args:
         num_features, num_classes: from the data.
         head_dim, num_heads: of the first layer; ``output_heads`` of the second, which are averaged.
-        dropout: on the input of both layers and on their attention weights, while training.
+        dropout: on the input of both layers, while training.
         feature_dropout: on the projected features of both layers, while training.
         shared: one projection for query, key and value (GAT), or one of its own for the query (GATv2).
-        score: builds the score from ``num_heads`` and ``head_dim``.
+        attention: the choices of ``suite.attention.build``: a score, dropout of the weights, an implementation.
 
     Shape: features (N, F), edges of N nodes with self-loops -> NodeOutput.
     """
@@ -43,7 +43,7 @@ class GraphAttentionNet(nn.Module):
         self,
         num_features: int,
         num_classes: int,
-        score: Callable[..., Score],
+        attention: Mapping[str, Any],
         head_dim: int = 8,
         num_heads: int = 8,
         output_heads: int = 1,
@@ -59,10 +59,18 @@ class GraphAttentionNet(nn.Module):
             if number < 1:
                 raise ValueError(f"{name} must be at least 1, got {number}")
         self.dropout = dropout
-        layer = partial(GraphAttention, shared=shared, dropout=dropout, feature_dropout=feature_dropout)
-        self.hidden = layer(num_features, head_dim, num_heads, score(num_heads, head_dim))
+        layer = partial(
+            GraphAttention,
+            shared=shared,
+            dropout=attention.get("dropout", 0.0),
+            feature_dropout=feature_dropout,
+            implementation=attention.get("implementation", "auto"),
+        )
+        score = partial(build_edge_score, attention)
         joined = num_heads * head_dim
-        self.output = layer(joined, num_classes, output_heads, score(output_heads, num_classes), combine="mean")
+        self.hidden = layer(num_features, head_dim, num_heads, score(num_heads=num_heads, head_dim=head_dim))
+        output_score = score(num_heads=output_heads, head_dim=num_classes)
+        self.output = layer(joined, num_classes, output_heads, output_score, combine="mean")
 
     def forward(self, features: SparseRows | Tensor, edges: Edges) -> NodeOutput:
         """Classify every node."""

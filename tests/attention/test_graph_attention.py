@@ -169,3 +169,20 @@ def test_self_loops_are_added_once_and_edges_sorted() -> None:
 def test_bad_edges_are_refused_by_name(edge_index: torch.Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Edges.from_index(edge_index, N)
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("edge_index", [graph(), torch.zeros(2, 0, dtype=torch.int64)], ids=["edges", "no edges"])
+def test_the_kernels_equal_the_readable_reference(score: type[Score], edge_index: torch.Tensor) -> None:
+    torch.manual_seed(2)
+    edges, x = Edges.from_index(edge_index, N), torch.randn(N, F, dtype=torch.float64, requires_grad=True)
+    fast = GraphAttention(F, D, H, score(H, D)).double()
+    slow = GraphAttention(F, D, H, score(H, D), implementation="reference").double()
+    slow.load_state_dict(fast.state_dict())
+    gradient = torch.randn(N, H * D, dtype=torch.float64)
+    results = []
+    for layer in (fast, slow):
+        output = layer(x, edges)
+        results.append((*output, *torch.autograd.grad(output.context, [x, *layer.parameters()], gradient)))
+    for mine, other in zip(*results, strict=True):
+        torch.testing.assert_close(mine, other)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from suite.config import compose
+from suite.errors import UserError
 from suite.testing import TaskContract
 from suite.training.launch import launch
 from tasks.graph.batch import GraphBatch
@@ -68,3 +69,25 @@ def test_cora_reaches_the_published_band(model: str, data_dir: Path, tmp_path: P
         )
         scores.append(json.loads((run / "result.json").read_text())["test/accuracy"])
     assert 0.815 < sum(scores) / 3 < 0.85
+
+
+@pytest.mark.parametrize("attention", ["scaled_dot", "dot", "general", "cosine", "additive", "concat", "gatv2"])
+def test_any_score_reaches_the_graph_by_one_override(attention: str, tmp_path: Path) -> None:
+    overrides = ["task=graph", "data=graph/synthetic", "debug=one_pass", f"run_dir={tmp_path / 'run'}"]
+    assert launch(compose([*overrides, f"attention={attention}"])).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("attention=sparsemax", "aligns by softmax .* only, not by sparsemax; set attention.alignment=softmax"),
+        ("attention=location_based", "needs keys that stand in order.*set attention.score=additive"),
+        ("attention.pattern=causal", "causal does not apply; set attention.pattern=full"),
+        ("attention.score=gatv3", "there is no score 'gatv3'. Did you mean 'gatv2'"),
+        ("attention.dropout=2.0", "dropout must be a probability"),
+    ],
+)
+def test_what_a_graph_cannot_do_is_refused_in_a_sentence(override: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        launch(compose(["task=graph", "data=graph/synthetic", f"run_dir={tmp_path / 'run'}", override]))
+    assert not (tmp_path / "run").exists()
