@@ -6,6 +6,7 @@ import warnings
 from functools import cached_property
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -29,14 +30,14 @@ class Sparsity:
         index = torch.int32 if fits else torch.int64  # the CPU kernels convert 64-bit indices on every call
         self.offsets = offsets.to(index)
         self.columns = columns.to(index)
-        self._heads: dict[int, tuple[Sparsity, Tensor]] = {}
+        self._heads: dict[int, Heads] = {}
 
     def __len__(self) -> int:
         return len(self.columns)
 
-    @cached_property
+    @property
     def rows(self) -> Tensor:
-        """The row of every entry, (M,) int64."""
+        """The row of every entry, (M,) int64; made anew each time, for it is needed only while patterns are built."""
         counts = self.offsets.diff().long()
         return torch.repeat_interleave(counts, output_size=len(self))
 
@@ -47,29 +48,44 @@ class Sparsity:
         counts = torch.bincount(self.columns, minlength=self.num_columns)
         return Sparsity(_offsets(counts), self.rows[order], self.num_rows), order
 
-    def heads(self, num_heads: int) -> tuple["Sparsity", Tensor]:
-        """The pattern that serves all heads in one product, (R H, C H), and how values (M, H) are laid out for it.
-
-        Row r H + h holds the entries of row r for head h, so that a dense (C, H, D) operand is used where it lies; the
-        order (H M,) picks its values from the flattened (M, H).
-        """
+    def heads(self, num_heads: int) -> "Heads":
+        """What the product of all heads at once needs, kept for the next call."""
         if num_heads not in self._heads:
-            head = torch.arange(num_heads, device=self.columns.device)
-            counts = self.offsets.diff().long()
-            first = self.offsets[:-1].long()[self.rows]  # of the entry's row
-            within = torch.arange(len(self), device=head.device) - first
-            place = (first * num_heads + within)[:, None] + head * counts[self.rows][:, None]  # (M, H)
-            order = torch.empty_like(place).flatten()
-            order[place.flatten()] = torch.arange(place.numel(), device=head.device)
-            columns = (self.columns.long()[:, None] * num_heads + head).flatten()[order]
-            pattern = Sparsity(_offsets(counts.repeat_interleave(num_heads)), columns, self.num_columns * num_heads)
-            self._heads[num_heads] = (pattern, order)
+            self._heads[num_heads] = Heads(self, num_heads)
         return self._heads[num_heads]
 
     def matrix(self, values: Tensor) -> Tensor:
         """This pattern with ``values`` (M,) as a torch sparse CSR tensor; shares their memory."""
         shape = (self.num_rows, self.num_columns)
         return torch.sparse_csr_tensor(self.offsets, self.columns, values, shape, check_invariants=False)
+
+
+class Heads:
+    """One pattern for all heads, (R H, C H), so that values (M, H) and a dense (C, H, D) need one product and no copy.
+
+    Row r H + h holds the entries of row r for head h. ``order`` (M H,) says which of the flattened values each entry of
+    ``pattern`` takes, ``place`` (M H,) is its inverse; ``back`` and ``back_order`` are the same for the transpose.
+    """
+
+    def __init__(self, sparsity: Sparsity, num_heads: int) -> None:
+        self.pattern, self.order, self.place = _interleave(sparsity, num_heads)
+        transposed, entry = sparsity.transposed
+        self.back, order, _ = _interleave(transposed, num_heads)
+        self.back_order = (entry[order // num_heads] * num_heads + order % num_heads).to(order.dtype)
+
+
+def _interleave(sparsity: Sparsity, num_heads: int) -> tuple[Sparsity, Tensor, Tensor]:
+    """The pattern of ``Heads`` with its order and place, in 32 bits where they fit."""
+    head = torch.arange(num_heads, device=sparsity.columns.device)
+    counts = sparsity.offsets.diff().long()
+    first = sparsity.offsets[:-1].long()[sparsity.rows]  # entry of the row's beginning
+    within = torch.arange(len(sparsity), device=head.device) - first
+    place = ((first * num_heads + within)[:, None] + head * counts[sparsity.rows][:, None]).flatten()
+    order = torch.empty_like(place)
+    order[place] = torch.arange(len(place), device=head.device)
+    columns = (sparsity.columns.long()[:, None] * num_heads + head).flatten()[order]
+    pattern = Sparsity(_offsets(counts.repeat_interleave(num_heads)), columns, sparsity.num_columns * num_heads)
+    return pattern, order.to(pattern.columns.dtype), place.to(pattern.columns.dtype)
 
 
 def _offsets(counts: Tensor) -> Tensor:
@@ -81,6 +97,17 @@ def _product(matrix: Tensor, dense: Tensor) -> Tensor:
     """matrix @ dense, into memory of our own: ``@`` would fill a second buffer and copy it."""
     out = dense.new_zeros(matrix.shape[0], dense.shape[1])
     return torch.addmm(out, matrix, dense, beta=0.0, out=out)
+
+
+def _pair_products(pattern: Sparsity, values: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """left[row of e] . right[column of e] for every entry, (M,); ``values`` lends its memory's type and size.
+
+    The kernel works in vectors of 8: rows are filled up with zeros, or 7 columns take ten times as long as 8.
+    """
+    missing = -left.shape[1] % 8
+    if missing:
+        left, right = F.pad(left, (0, missing)), F.pad(right, (0, missing))
+    return torch.sparse.sampled_addmm(pattern.matrix(values), left, right.t(), beta=0.0).values()
 
 
 class _SparseMatmul(torch.autograd.Function):
@@ -100,7 +127,7 @@ class _SparseMatmul(torch.autograd.Function):
         grad = grad.contiguous()
         d_values = d_dense = None
         if ctx.needs_input_grad[1]:
-            d_values = torch.sparse.sampled_addmm(pattern.matrix(values), grad, dense.t(), beta=0.0).values()
+            d_values = _pair_products(pattern, values, grad, dense)
         if ctx.needs_input_grad[2]:
             transposed, order = pattern.transposed
             d_dense = _product(transposed.matrix(values.index_select(0, order)), grad)
@@ -116,6 +143,43 @@ def spmm(pattern: Sparsity, values: Tensor, dense: Tensor) -> Tensor:
     """
     if len(pattern) == 0 or dense.shape[1] == 0:
         return dense.new_zeros(pattern.num_rows, dense.shape[1]) + 0.0 * (values.sum() + dense.sum())
-    if dense.dtype in (torch.float16, torch.bfloat16):
-        return _SparseMatmul.apply(pattern, values.float(), dense.float()).to(dense.dtype)
-    return _SparseMatmul.apply(pattern, values.to(dense.dtype), dense.contiguous())
+    wide = torch.float32 if dense.dtype in (torch.float16, torch.bfloat16) else dense.dtype
+    return _SparseMatmul.apply(pattern, values.to(wide), dense.to(wide).contiguous()).to(dense.dtype)
+
+
+class _HeadMatmul(torch.autograd.Function):
+    """``_SparseMatmul`` for all heads at once; values and their gradient keep the caller's order."""
+
+    @staticmethod
+    def forward(ctx, heads: Heads, values: Tensor, dense: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+        ctx.heads = heads
+        ctx.save_for_backward(values, dense)
+        matrix = heads.pattern.matrix(values.view(-1).index_select(0, heads.order))
+        return _product(matrix, dense.flatten(0, 1)).view(-1, *dense.shape[1:])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # type: ignore[no-untyped-def]
+        heads: Heads = ctx.heads
+        values, dense = ctx.saved_tensors
+        flat = grad.contiguous().flatten(0, 1)
+        d_values = d_dense = None
+        if ctx.needs_input_grad[1]:
+            d_values = _pair_products(heads.pattern, values.view(-1), flat, dense.flatten(0, 1))
+            d_values = d_values.index_select(0, heads.place).view_as(values)
+        if ctx.needs_input_grad[2]:
+            matrix = heads.back.matrix(values.view(-1).index_select(0, heads.back_order))
+            d_dense = _product(matrix, flat).view_as(dense)
+        return None, d_values, d_dense
+
+
+def spmm_heads(pattern: Sparsity, values: Tensor, dense: Tensor) -> Tensor:
+    """``spmm`` for every head: out[r, h] = sum over entries e of row r of values[e, h] dense[column of e, h].
+
+    Shape: values (M, H), dense (C, H, D) -> (R, H, D). Types and gradients as ``spmm``.
+    """
+    if len(pattern) == 0 or dense[0].numel() == 0:
+        return dense.new_zeros(pattern.num_rows, *dense.shape[1:]) + 0.0 * (values.sum() + dense.sum())
+    wide = torch.float32 if dense.dtype in (torch.float16, torch.bfloat16) else dense.dtype
+    heads = pattern.heads(dense.shape[1])
+    return _HeadMatmul.apply(heads, values.to(wide).contiguous(), dense.to(wide).contiguous()).to(dense.dtype)

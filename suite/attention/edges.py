@@ -7,8 +7,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from suite.attention.csr import Sparsity, spmm
-from suite.attention.segments import Segments, segment_spread, segment_sum
+from suite.attention.csr import Sparsity, spmm_heads
+from suite.attention.segments import Segments, rows, segment_spread, segment_sum
 
 
 class Edges:
@@ -69,10 +69,7 @@ class Edges:
 
     def weighted_sum(self, weights: Tensor, value: Tensor) -> Tensor:
         """context[i] = sum over the edges e into i of weights[e] value[sender of e]: (M, H), (S, H, V) -> (N, H, V)."""
-        num_heads, width = value.shape[1:]
-        pattern, order = self.sparsity.heads(num_heads)
-        out = spmm(pattern, weights.flatten().index_select(0, order), value.reshape(-1, width))
-        return out.view(len(self.receivers), num_heads, width)
+        return spmm_heads(self.sparsity, weights, value)
 
     def to_caller(self, weights: Tensor) -> Tensor:
         """Put (M, ...) from the sorted order into the order of the caller's ``edge_index``."""
@@ -93,12 +90,12 @@ class _GatherSenders(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, edges: Edges) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.edges = edges
-        return x.index_select(0, edges.senders)
+        return rows(x, edges.senders)
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
         segments, order = ctx.edges._by_sender
-        return segment_sum(grad.index_select(0, order), segments), None
+        return segment_sum(rows(grad, order), segments), None
 
 
 def add_self_loops(edge_index: Tensor, num_nodes: int) -> Tensor:

@@ -82,11 +82,18 @@ class _Spread(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, segments: Segments) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.segments = segments
-        return x.index_select(0, segments.ids)
+        return rows(x, segments.ids)
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
         return _SegmentSum.apply(grad, ctx.segments), None
+
+
+def rows(x: Tensor, index: Tensor) -> Tensor:
+    """``x[index]``; a single column is read as one dimension, which is four times as fast."""
+    if x.numel() == len(x):
+        return x.view(-1).index_select(0, index).view(-1, *x.shape[1:])
+    return x.index_select(0, index)
 
 
 def _sum(x: Tensor, segments: Segments) -> Tensor:
@@ -113,6 +120,9 @@ def segment_max(x: Tensor, segments: Segments) -> Tensor:
     """Largest entry of each segment: (M, H) -> (N, H); an empty segment gives 0. Has no gradient."""
     if len(x) == 0:
         return x.new_zeros(len(segments), *x.shape[1:])
+    if x.numel() == len(x):
+        largest = torch.segment_reduce(x.detach().view(-1), "max", offsets=segments.offsets)
+        return largest.masked_fill_(segments.lengths == 0, 0.0).view(-1, *x.shape[1:])
     if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64):  # the row reduction of sparse products
         ones = torch.ones(len(x), dtype=x.dtype)
         return torch.sparse.mm(segments.membership.matrix(ones), x, reduce="amax")
@@ -125,8 +135,8 @@ class _SegmentSoftmax(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, scores: Tensor, segments: Segments) -> Tensor:  # type: ignore[no-untyped-def]
-        weights = scores.sub(segment_max(scores, segments).index_select(0, segments.ids)).exp_()
-        weights.div_(_sum(weights, segments).index_select(0, segments.ids))
+        weights = scores.sub(rows(segment_max(scores, segments), segments.ids)).exp_()
+        weights.div_(rows(_sum(weights, segments), segments.ids))
         ctx.segments = segments
         ctx.save_for_backward(weights)
         return weights

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suite.attention.csr import Sparsity, spmm
+from suite.attention.csr import Sparsity, spmm, spmm_heads
 from suite.attention.functional import masked_softmax
 from suite.attention.segments import Segments, segment_max, segment_softmax, segment_spread, segment_sum
 
@@ -88,12 +88,12 @@ def test_sparse_product_equals_the_dense_one_with_gradients(heads: int) -> None:
     matrix = torch.zeros(3, 7, dtype=torch.float64).index_put((pattern.rows, columns), values, accumulate=True)
     torch.testing.assert_close(spmm(pattern, values, right), matrix @ right)
     assert torch.autograd.gradcheck(lambda v, d: spmm(pattern, v, d), (values, right))
-    tall, order = pattern.heads(heads)
-    many = torch.randn(5, heads, dtype=torch.float64)
-    each = torch.randn(7, heads, 2, dtype=torch.float64)
-    product = spmm(tall, many.flatten()[order], each.reshape(-1, 2)).view(3, heads, 2)
+    many = torch.randn(5, heads, dtype=torch.float64, requires_grad=True)
+    each = torch.randn(7, heads, 2, dtype=torch.float64, requires_grad=True)
+    product = spmm_heads(pattern, many, each)
     for head in range(heads):
         torch.testing.assert_close(product[:, head], spmm(pattern, many[:, head], each[:, head]))
+    assert torch.autograd.gradcheck(lambda v, d: spmm_heads(pattern, v, d), (many, each))
 
 
 @pytest.mark.parametrize(
