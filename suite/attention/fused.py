@@ -4,6 +4,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -53,22 +55,26 @@ Path = Callable[[Call], AttentionOutput]
 
 
 def choose(call: Call) -> Path:
-    """The fastest path that serves a call. First row that holds, measured on two cores (benchmarks/attention_block.py):
+    """The fastest path that serves a call: the first row that holds, by benchmarks/attention_block.py and its kin.
 
-    | a matrix product, then softmax | pattern has tiles | otherwise                          | path          |
-    |--------------------------------|-------------------|------------------------------------|---------------|
-    | any                            | any               | bias or a state, or Luong's local-p | as dense      |
-    | yes                            | yes, on CUDA      | no dropout                         | ``flex``      |
-    | any row-wise alignment         | yes               |                                    | ``tiled``     |
-    | yes                            | no                | dropout, on a CPU                  | ``streamed``  |
-    | yes                            | no                |                                    | ``sdpa``      |
-    | no, but row-wise               | no                | more than ``CHUNK`` hidden entries | ``chunked``   |
-    | no                             | no                |                                    | ``reference`` |
+    | score and alignment              | pattern and bias         | and                     | path          |
+    |----------------------------------|--------------------------|-------------------------|---------------|
+    | inner product, softmax           | tiles, no bias, no mask  | CUDA, no dropout        | ``flex``      |
+    | any score, row-wise alignment    | tiles, no bias           |                         | ``tiled``     |
+    | inner product, softmax           | on positions, no bias    | CPU, dropout            | ``streamed``  |
+    | inner product, softmax           | on positions             |                         | ``sdpa``      |
+    | wide score, row-wise alignment   | on positions, no bias    | above ``CHUNK`` entries | ``chunked``   |
+    | all else, and all with a state   |                          |                         | ``reference`` |
+
+    Export and compilation see one graph, without loops over tiles: ``sdpa`` or ``reference``.
+
+    A switch to oneDNN's float32 products for each call was measured too, and left out: on a CPU with AVX2 they are as
+    fast as torch's own.
     """
     product = isinstance(call.score, InnerProduct) and isinstance(call.alignment, Softmax) and call.pattern.positional
     plain = call.bias is None and call.pattern.positional and not call.score.stateful and call.alignment.rowwise
     cpu = call.query.device.type == "cpu"
-    if torch.compiler.is_compiling():  # export and compilation see one graph, without loops over tiles
+    if torch.compiler.is_compiling():
         return sdpa if product else reference
     if plain and call.pattern.tiles(call.query.shape[2], call.key.shape[2]) is not None:
         return flex if product and not cpu and call.dropout_p == 0.0 and call.mask is None else tiled
@@ -99,7 +105,7 @@ def sdpa(call: Call) -> AttentionOutput:
     """torch's fused kernels, for every score that is an inner product."""
     query, key = _vectors(call, call.query, call.key)
     causal = isinstance(call.pattern, Causal) and call.mask is None and call.bias is None
-    causal = causal and query.shape[2] == key.shape[2]  # torch's own causal mask is aligned otherwise
+    causal = causal and bool(query.shape[2] == key.shape[2])  # torch's own causal mask is aligned otherwise
     mask = None if causal else call.masked()[0]
     if call.bias is not None:
         mask = call.bias.to(query.dtype) if mask is None else _as_bias(mask, call.bias.to(query.dtype))
@@ -130,18 +136,25 @@ def chunked(call: Call) -> AttentionOutput:
 
 def flex(call: Call) -> AttentionOutput:
     """FlexAttention on CUDA: the pattern compiled into the kernel, empty blocks skipped."""
-    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+    from torch.nn.attention.flex_attention import flex_attention  # imports the compiler: a second, on first use
 
     query, key = _vectors(call, call.query, call.key)
-    L, S, pattern = query.shape[2], key.shape[2], call.pattern
-    offset = pattern.offset(L, S)
+    blocks = _block_mask(call.pattern, query.shape[2], key.shape[2], query.device)
+    compiled = torch.compile(flex_attention, dynamic=False)
+    return AttentionOutput(compiled(query, key, call.value, block_mask=blocks, scale=1.0), None)
+
+
+@lru_cache(maxsize=8)
+def _block_mask(pattern: Pattern, num_queries: int, num_keys: int, device: torch.device) -> Any:
+    """Which blocks of a pattern are empty, full or mixed: a pass over all pairs, so made once for a length."""
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    offset = pattern.offset(num_queries, num_keys)
 
     def allowed(batch: Tensor, head: Tensor, row: Tensor, column: Tensor) -> Tensor:
         return pattern.allows(row + offset, column)
 
-    blocks = create_block_mask(allowed, None, None, L, S, device=query.device)
-    compiled = torch.compile(flex_attention, dynamic=False)
-    return AttentionOutput(compiled(query, key, call.value, block_mask=blocks, scale=1.0), None)
+    return create_block_mask(allowed, None, None, num_queries, num_keys, device=device)
 
 
 def _in_tiles(call: Call, tiles: list[Tile]) -> AttentionOutput:

@@ -256,8 +256,20 @@ def test_export_keeps_the_values(attention):
         def forward(self, x: Tensor, mask: Tensor) -> Tensor:
             return self.layer(x, mask=mask).context
 
-    batch = torch.export.Dim("batch", min=2, max=64)
+    batch = torch.export.Dim("batch", min=2, max=64)  # the monotonic recurrence needs a fixed number of queries
     program = torch.export.export(Context(), (x, mask), dynamic_shapes={"x": {0: batch}, "mask": {0: batch}})
     other = torch.randn(5, L, E)
     other_mask = torch.rand(5, 1, 1, L) > 0.3
     torch.testing.assert_close(program.module()(other, other_mask), layer(other, mask=other_mask).context)
+
+
+@pytest.mark.parametrize("notions", positions(4, H), ids=lambda p: "+".join(type(x).__name__ for x in p) or "none")
+@pytest.mark.parametrize(
+    "attention", EXPORTED[:4], ids=lambda a: f"{type(a.score).__name__}-{type(a.pattern).__name__}"
+)
+def test_export_takes_any_length(attention, notions):
+    layer = MultiheadAttention(E, H, attention, positions=notions).eval()
+    sizes = {0: torch.export.Dim("batch", min=2, max=64), 1: torch.export.Dim("length", min=2, max=512)}
+    program = torch.export.export(layer, (torch.randn(B, L, E),), dynamic_shapes=(sizes,))
+    x = torch.randn(4, 11, E)
+    torch.testing.assert_close(program.module()(x).context, layer(x).context, atol=1e-5, rtol=1e-5)

@@ -14,6 +14,7 @@ from suite.attention.alignment import Entmax15, Sigmoid, Softmax, Sparsemax
 from suite.attention.functional import attend, masked_softmax
 from suite.attention.fused import Call, chunked, reference, sdpa, tiled
 from suite.attention.fused import streamed as streamed_path
+from suite.attention.local import LocalPredictive
 from suite.attention.module import Attention
 from suite.attention.patterns import Causal, Full, Window
 from suite.attention.scores import Additive, Concat, Cosine, Dot, GATv2Score, General, ScaledDot, Score
@@ -220,3 +221,33 @@ def test_bad_choices_are_refused():
         Attention(dropout=1.0)
     with pytest.raises(ValueError, match="implementation must be 'auto' or 'reference', got 'fast'"):
         Attention(implementation="fast")
+
+
+def test_the_choice_of_a_path_follows_its_table():
+    def chosen(length: int = 40, **changes: object) -> str:
+        x = torch.zeros(1, H, length, D)
+        choices = {"score": ScaledDot(), "alignment": Softmax(), "pattern": Full(), **changes}
+        return fused.choose(Call(x, x, x, **choices)).__name__
+
+    assert chosen() == chosen(pattern=Causal()) == chosen(score=General(H, D)) == "sdpa"
+    assert chosen(dropout_p=0.1) == "streamed"
+    assert chosen(dropout_p=0.1, bias=torch.zeros(40, 40)) == "sdpa"
+    assert chosen(600, pattern=Window(3, 3)) == chosen(600, pattern=Window(3, 3), alignment=Sparsemax()) == "tiled"
+    assert chosen(pattern=Window(3, 3)) == "sdpa", "too short for tiles to gain"
+    assert chosen(600, score=Additive(H, D)) == "chunked"
+    assert (
+        chosen(score=Additive(H, D))
+        == chosen(alignment=Sparsemax())
+        == chosen(pattern=LocalPredictive(H, D))
+        == "reference"
+    )
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+@pytest.mark.parametrize("pattern", [Window(9, 3), GlobalLocal(2, 5), Causal() & Window(4, 4)], ids=repr)
+def test_flex_attention_equals_the_reference(pattern, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)  # uncompiled it runs on a CPU, forward only
+    query, key, value = (torch.randn(B, H, 150, 16) for _ in range(3))
+    call = Call(query, key, value, Cosine(H), Softmax(0.5), pattern)
+    with torch.no_grad():
+        torch.testing.assert_close(fused.flex(call).context, reference(call).context)
