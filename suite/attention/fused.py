@@ -162,13 +162,15 @@ def _in_tiles(call: Call, tiles: list[Tile]) -> AttentionOutput:
     device, offset = call.query.device, call.pattern.offset(L, S)
     rows, columns = torch.arange(L, device=device) + offset, torch.arange(S, device=device)
 
+    product = isinstance(call.score, InnerProduct) and isinstance(call.alignment, Softmax)
+    inner = reference if not product else streamed if call.dropout_p > 0.0 and device.type == "cpu" else sdpa
+
     def part(query: Tensor, key: Tensor, value: Tensor, tile: Tile) -> Tensor:
         mask = call.pattern.allows(rows[tile.queries, None], columns[tile.keys])
         if call.mask is not None:
             mask = mask & tile_of(call.mask, tile)
         piece = Call(query, key, value, call.score, call.alignment, Full(), mask, dropout_p=call.dropout_p)
-        fused = isinstance(call.score, InnerProduct) and isinstance(call.alignment, Softmax) and not call.dropout_p
-        return (sdpa if fused else reference)(piece).context
+        return inner(piece).context
 
     learnt = [*call.score.parameters(), *call.alignment.parameters()]
     context = attend_tiles(part, tiles, call.query, call.key, call.value, learnt, random=call.dropout_p > 0.0)
