@@ -1,7 +1,7 @@
 """What a composed config may hold, and plain words for what Hydra refuses."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import (
@@ -10,6 +10,7 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
@@ -90,7 +91,7 @@ def check_types(overrides: list[str], choices: Mapping[str, str], config: DictCo
         key = override.key_or_group
         default = OmegaConf.select(presets, key, throw_on_missing=False)
         found = OmegaConf.select(config, key)
-        if not _fits(default, found):
+        if not _fits(default, found) and not (found is None and _may_be_null(presets, key)):
             raise UserError(
                 f"{key}={found if found is not None else 'null'} is not {_kind(default)}; "
                 f"the preset has {key}={default}"
@@ -107,6 +108,14 @@ def _fits(default: Any, found: Any) -> bool:
     if isinstance(default, str):
         return isinstance(found, str)
     return isinstance(found, type(default))
+
+
+def _may_be_null(presets: DictConfig, key: str) -> bool:
+    """Whether the class that a preset names takes None for ``key``: ``selection.patience=null`` is no patience."""
+    parent, _, name = key.rpartition(".")
+    target = OmegaConf.select(presets, f"{parent}._target_")
+    hint = get_type_hints(get_class(target).__init__).get(name) if target else None
+    return type(None) in get_args(hint)
 
 
 def _kind(default: Any) -> str:

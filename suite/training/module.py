@@ -1,7 +1,7 @@
 """The Lightning side that all tasks share: a plain network inside, an optimiser, and one way to report metrics."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import lightning.pytorch as pl
 from torch import nn
@@ -10,14 +10,6 @@ from torch.optim import Optimizer
 from suite.training.checkpoint import SCHEMA
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
-
-
-@runtime_checkable
-class ReportListener(Protocol):
-    """A callback that wants every round of validation metrics: selection, progress."""
-
-    def on_report(self, trainer: pl.Trainer, module: pl.LightningModule, metrics: Mapping[str, float]) -> None:
-        """Receive one round of metrics, for the weights the module holds now."""
 
 
 class TaskModule(pl.LightningModule):
@@ -47,12 +39,15 @@ class TaskModule(pl.LightningModule):
         checkpoint.update(self.identity, schema=SCHEMA)
 
     def report(self, metrics: Mapping[str, float]) -> None:
-        """Hand one round of metrics to the loggers and to every callback that listens."""
+        """Hand one round of metrics to the loggers and to every callback that has ``on_report(trainer, module, metrics)``.
+
+        Selection and progress listen so; the metrics are those of the weights the module holds now.
+        """
         for logger in self.trainer.loggers:
             logger.log_metrics(dict(metrics), step=self.global_step)
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, ReportListener):
-                callback.on_report(self.trainer, self, metrics)
+            if (listen := getattr(callback, "on_report", None)) is not None:
+                listen(self.trainer, self, metrics)
 
 
 def evaluate(trainer: pl.Trainer, module: TaskModule, data: Any, split: str) -> dict[str, float]:
