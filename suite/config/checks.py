@@ -1,7 +1,8 @@
 """What a composed config may hold, and plain words for what Hydra refuses."""
 
 from collections.abc import Mapping
-from typing import Any, get_args, get_type_hints
+from inspect import signature
+from typing import Any, get_args
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import (
@@ -114,8 +115,8 @@ def _may_be_null(presets: DictConfig, key: str) -> bool:
     """Whether the class that a preset names takes None for ``key``: ``selection.patience=null`` is no patience."""
     parent, _, name = key.rpartition(".")
     target = OmegaConf.select(presets, f"{parent}._target_")
-    hint = get_type_hints(get_class(target).__init__).get(name) if target else None
-    return type(None) in get_args(hint)
+    parameter = signature(get_class(target), eval_str=True).parameters.get(name) if target else None
+    return parameter is not None and type(None) in get_args(parameter.annotation)
 
 
 def _kind(default: Any) -> str:

@@ -39,9 +39,9 @@ class TaskModule(pl.LightningModule):
         checkpoint.update(self.identity, schema=SCHEMA)
 
     def report(self, metrics: Mapping[str, float]) -> None:
-        """Hand one round of metrics to the loggers and to every callback that has ``on_report(trainer, module, metrics)``.
+        """Hand one round of metrics, of the weights the module holds now, to the loggers and the callbacks that listen.
 
-        Selection and progress listen so; the metrics are those of the weights the module holds now.
+        A callback listens by having ``on_report(trainer, module, metrics)``, as selection and progress do.
         """
         for logger in self.trainer.loggers:
             logger.log_metrics(dict(metrics), step=self.global_step)
