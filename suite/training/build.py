@@ -39,7 +39,7 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> TaskMod
     ``facts`` come from the data module (feature width, number of classes) or from a checkpoint; the network receives
     those that its constructor names.
     """
-    _check_target("model", _target(config["model"], "model"))
+    _check_target("model", _target(config["model"], "model"), _trusted())
     known = inspect.signature(hydra.utils.get_class(_target(config["model"], "model"))).parameters
     net = instantiate(config["model"], "model", **{name: fact for name, fact in facts.items() if name in known})
     optim = instantiate(config["optim"], "optim")
@@ -83,8 +83,9 @@ def instantiate(node: Mapping[str, Any], where: str, **arguments: Any) -> Any:
     A UserError raised inside a constructor passes unchanged; a wrong value or argument is told with its place in the
     config.
     """
+    trusted = _trusted()
     for place, target in _targets(node, where):
-        _check_target(place, target)
+        _check_target(place, target, trusted)
     try:
         return hydra.utils.instantiate(node, _convert_="all", **arguments)
     except InstantiationException as error:
@@ -96,13 +97,12 @@ def instantiate(node: Mapping[str, Any], where: str, **arguments: Any) -> Any:
         raise
 
 
-def _check_target(place: str, target: str) -> None:
+def _check_target(place: str, target: str, trusted: tuple[str, ...]) -> None:
     """Refuse what a config has no business to call; one may come from a checkpoint or a download.
 
     The name must start in this suite, torch's layers and optimisers, Lightning or an installed task package, and what
     it finds must be defined there too: ``suite.training.rundir.os.system`` starts well and ends elsewhere.
     """
-    trusted = _trusted()
     if target.startswith(trusted):
         try:
             found = hydra.utils.get_object(target)

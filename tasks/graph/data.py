@@ -32,35 +32,27 @@ class GraphReader(Protocol):
         ...
 
 
-class Passes:
-    """Yields the same graph ``number`` times: a loader without the cost of one, for there is nothing to collate."""
+class OneBatch:
+    """A loader of a single batch: there is nothing to collate. Lightning takes a list for several loaders."""
 
-    def __init__(self, batch: GraphBatch, number: int = 1) -> None:
+    def __init__(self, batch: GraphBatch) -> None:
         self.batch = batch
-        self.number = number
 
     def __len__(self) -> int:
-        return self.number
+        return 1
 
     def __iter__(self) -> Iterator[GraphBatch]:
-        return (self.batch for _ in range(self.number))
+        return iter((self.batch,))
 
 
 class GraphData(lightning.LightningDataModule):
-    """Any graph, by its reader. Every step sees the whole graph; the split says which nodes count.
+    """Any graph, by its reader. Every pass sees the whole graph; the split says which nodes count."""
 
-    ``passes_per_epoch``: an epoch of Lightning costs 1 to 2 ms of book-keeping, more than several steps, so it holds
-    many passes over the graph; one pass is what papers call an epoch.
-    """
-
-    def __init__(
-        self, graph: GraphReader, dir: str = "data", normalize_features: bool = True, passes_per_epoch: int = 50
-    ) -> None:
+    def __init__(self, graph: GraphReader, dir: str = "data", normalize_features: bool = True) -> None:
         super().__init__()
         self.reader = graph
         self.dir = Path(dir)
         self.normalize_features = normalize_features
-        self.passes_per_epoch = passes_per_epoch
         self._files: Resolved | None = None
         self._graph: Graph | None = None
         self._batch: GraphBatch | None = None
@@ -115,13 +107,13 @@ class GraphData(lightning.LightningDataModule):
             self._batch = GraphBatch.of(self.graph)
         return self._batch
 
-    def train_dataloader(self) -> Passes:
-        """The graph, ``passes_per_epoch`` times."""
-        return Passes(self.batch, self.passes_per_epoch)
+    def train_dataloader(self) -> OneBatch:
+        """The graph, whole."""
+        return OneBatch(self.batch)
 
-    def split_dataloader(self, split: str) -> Passes:
-        """The graph, once: every split lives on the same nodes, and the module counts those of ``split``."""
-        return Passes(self.batch)
+    def split_dataloader(self, split: str) -> OneBatch:
+        """The same: every split lives on the same nodes, and the module counts those of ``split``."""
+        return OneBatch(self.batch)
 
 
 # One class for each kind of graph lets its options stand beside the common ones: data.name=NAME, data.nodes=FILE.

@@ -4,34 +4,52 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from suite.training.module import TaskModule
+from suite.errors import UserError
+from suite.training.module import OptimizerFactory, TaskModule
 from tasks.graph.batch import GraphBatch
 
 
 class NodeClassification(TaskModule):
     """Cross-entropy on the training nodes; accuracy on the nodes of a split.
 
-    One step sees the whole graph, so it is an epoch: validation follows each step at once, outside Lightning's
-    validation loop, whose book-keeping would take longer than the step.
+    The whole graph is one batch, so a pass over it is what papers call an epoch: an optimiser step, then validation.
+    Lightning's own work for a step takes as long as a small graph's forward pass; ``passes`` of them share one, through
+    Lightning's manual optimisation.
     """
 
-    def training_step(self, batch: GraphBatch, batch_idx: int) -> Tensor:
-        """Loss of the training nodes."""
-        nodes = batch.split["train"]
-        return F.cross_entropy(self.net(batch.features, batch.edges).logits[nodes], batch.labels[nodes])
+    def __init__(self, net: nn.Module, optim: OptimizerFactory, passes: int = 50) -> None:
+        super().__init__(net, optim)
+        if passes < 1:
+            raise UserError(f"module.passes must be at least 1, got {passes}")
+        self.passes = passes
+        self.automatic_optimization = False
 
-    def on_train_batch_end(self, outputs: Any, batch: GraphBatch, batch_idx: int) -> None:
-        """Validate the weights that the step left, and report."""
-        self.report({"train/loss": float(outputs["loss"]), **self._measure(batch, "val")})
+    def training_step(self, batch: GraphBatch, batch_idx: int) -> None:
+        """Pass over the graph ``passes`` times, or until selection or ``max_steps`` ends training."""
+        optimizer: Any = self.optimizers()
+        for _ in range(self.passes):
+            optimizer.zero_grad()
+            loss = self.loss(batch)
+            self.manual_backward(loss)
+            optimizer.step()
+            self.report({"train/loss": float(loss.detach()), **self.measure(batch, "val")})
+            if self.trainer.should_stop or self.global_step == self.trainer.max_steps:
+                break
 
     def test_step(self, batch: GraphBatch, batch_idx: int) -> None:
         """Measure the split that ``self.split`` names."""
-        self.metrics = self._measure(batch, self.split)
+        self.metrics = self.measure(batch, self.split)
+
+    def loss(self, batch: GraphBatch) -> Tensor:
+        """Cross-entropy of the training nodes, a scalar."""
+        nodes = batch.split["train"]
+        return F.cross_entropy(self.net(batch.features, batch.edges).logits[nodes], batch.labels[nodes])
 
     @torch.no_grad()
-    def _measure(self, batch: GraphBatch, split: str) -> dict[str, float]:
+    def measure(self, batch: GraphBatch, split: str) -> dict[str, float]:
+        """Loss and accuracy on the nodes of ``split``, by the weights of now."""
         was_training = self.net.training
         self.net.eval()
         nodes = batch.split[split]

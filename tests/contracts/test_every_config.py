@@ -13,7 +13,7 @@ import yaml
 from suite.cli.tasks import find_tasks
 from suite.config import compose
 from suite.config.packages import options
-from suite.training.build import _targets, build_data, build_module, instantiate
+from suite.training.build import _targets, build_data, build_module, build_trainer, instantiate
 from suite.training.launch import launch
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -49,10 +49,10 @@ def test_every_data_preset_builds(task: str, data: str) -> None:
 @pytest.mark.parametrize(("task", "model"), of_task("model"))
 def test_every_model_builds_and_learns_from_one_batch(task: str, model: str) -> None:
     torch.manual_seed(0)
-    config = compose([f"task={task}", f"data={task}/synthetic", f"model={model}"])
+    config = compose([f"task={task}", f"data={task}/synthetic", f"model={model}", "debug=one_pass"])
     data = build_data(config)
     module = build_module(config, data.facts())
-    module.training_step(next(iter(data.train_dataloader())), 0).backward()
+    build_trainer(config).fit(module, datamodule=data)
     silent = [name for name, parameter in module.named_parameters() if parameter.grad is None]
     assert not silent, f"no gradient reaches {silent}"
 

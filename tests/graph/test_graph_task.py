@@ -41,6 +41,29 @@ def test_a_batch_stays_where_it_is_already() -> None:
     assert batch.to("cpu") is batch
 
 
+@pytest.mark.parametrize("passes", [1, 7, 1000])
+def test_how_many_passes_share_a_step_of_lightning_changes_nothing(passes: int, tmp_path: Path) -> None:
+    overrides = ["task=graph", "data=graph/synthetic", "seed=3", "trainer.max_steps=23"]
+    for name, number in (("one", 1), ("many", passes)):
+        launch(compose([*overrides, f"module.passes={number}", f"run_dir={tmp_path / name}"]))
+    one, many = (
+        torch.load(tmp_path / name / "checkpoints/last.ckpt", weights_only=True)["state_dict"]
+        for name in ("one", "many")
+    )
+    assert all(torch.equal(one[key], many[key]) for key in one)
+    rows = [(tmp_path / name / "metrics.csv").read_text() for name in ("one", "many")]
+    assert rows[0] == rows[1]
+    assert len(rows[0].splitlines()) == 1 + 23 + 1  # a header, the passes, the test
+
+
+def test_patience_ends_training_between_two_passes(tmp_path: Path) -> None:
+    overrides = ["task=graph", "data=graph/synthetic", "selection.patience=3", f"run_dir={tmp_path / 'run'}"]
+    result = json.loads((launch(compose(overrides)) / "result.json").read_text())
+    content = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)
+    assert result["epochs"] == content["global_step"]
+    assert result["epochs"] % 50
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_step_on_a_gpu_equals_the_cpu() -> None:
     from suite.training.build import build_module
@@ -85,6 +108,7 @@ def test_any_score_reaches_the_graph_by_one_override(attention: str, tmp_path: P
         ("attention.pattern=causal", "causal does not apply; set attention.pattern=full"),
         ("attention.score=gatv3", "there is no score 'gatv3'. Did you mean 'gatv2'"),
         ("attention.dropout=2.0", "dropout must be a probability"),
+        ("module.passes=0", "module.passes must be at least 1, got 0"),
     ],
 )
 def test_what_a_graph_cannot_do_is_refused_in_a_sentence(override: str, message: str, tmp_path: Path) -> None:
