@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,15 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: SUITE_DATA_DIR is not set and {beside} does not exist")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Caches of this session's own: nothing is written beside the real data, which may be read-only."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("SUITE_CACHE_DIR", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

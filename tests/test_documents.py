@@ -39,7 +39,7 @@ def files_of_a_user(folder: Path) -> None:
 @pytest.mark.parametrize("line", ATTN)
 def test_every_attn_command_works_as_shown(line: str, attn: Attn, tmp_path: Path, data_dir: Path) -> None:  # noqa: F811
     files_of_a_user(tmp_path)
-    words = shlex.split(line)[1:]
+    words = shlex.split(re.sub(r"range\(\d+\)", "range(2)", line))[1:]  # a sweep's first two runs
     if words[0] == "train" and not any(word.startswith("-") and word != "-m" for word in words):
         words += ["debug=one_pass"]
     if "eval" in words:
