@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from suite.attention.build import over_edges
+from suite.attention.csr import spmm
 from suite.attention.dropout import dropout
 from suite.attention.functional import AttentionOutput
 from suite.attention.module import Attention
-from suite.attention.segments import Segments, segment_softmax, segment_sum
+from suite.attention.segments import Segments, segment_softmax
 
 
 class AttentionPooling(nn.Module):
@@ -68,5 +69,5 @@ class AttentionPooling(nn.Module):
         key = self.key_proj(x).unflatten(-1, (self.num_heads, -1))  # (M, H, D)
         weights = segment_softmax(score.pairs(self.query, key), segments)
         dropped = dropout(weights, self.attention.dropout, self.training)
-        context = segment_sum(dropped[..., None] * x[:, None], segments)  # (N, H, E)
+        context = torch.stack([spmm(segments.membership, one.contiguous(), x) for one in dropped.unbind(1)], 1)
         return AttentionOutput(context.flatten(1), weights)
