@@ -9,6 +9,12 @@ from suite.data.cache import cached, hash_arrays
 ARRAYS = {"a": np.arange(5), "b": np.eye(3, dtype=np.float32)}
 
 
+@pytest.fixture(autouse=True)
+def no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has named a folder for caches."""
+    monkeypatch.delenv("SUITE_CACHE_DIR", raising=False)
+
+
 class Builder:
     def __init__(self) -> None:
         self.calls = 0
