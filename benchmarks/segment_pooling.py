@@ -2,10 +2,9 @@
 
     python benchmarks/segment_pooling.py [--threads 1 2] [--rounds 9] [--quick]
 
-The peer is what the usual code does: pad every set to the longest of the batch, mask, softmax, weighted mean. Both are
-the suite's ``AttentionPooling`` with the additive score (Yang et al. 2016), with the same weights; "plain" is the padded
-form in bare torch operators. Target: at most 0.5 of padded; no
-layout gets below the share of cells that are filled, or much below the projection of those alone.
+The peer is what the usual code does: pad every set to the longest of the batch, mask, softmax, weighted mean; "plain"
+is that in bare torch operators. The others are the suite's ``AttentionPooling`` with the additive score (Yang et al.
+2016). Target: at most 0.5 of padded; no layout gets far below the share of cells that are filled.
 """
 
 import argparse
@@ -70,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     rounds, least = (1, 0.0) if options.quick else (options.rounds, 0.05)
     torch.manual_seed(0)
-    for name, (count, median, spread, width, heads) in CASES.items():
+    for name, (count, median, spread, width, heads) in list(CASES.items())[-2:] if options.quick else CASES.items():
         lengths = lengths_of(count, median, spread)
         filled = float(lengths.sum()) / (count * int(lengths.max()))
         for threads in options.threads:

@@ -17,6 +17,10 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
         ("graph_edges", "ours GAT"),
         ("trainer_overhead", "added"),
         ("startup", "attn --help"),
+        ("attention_block", "ours"),
+        ("attention_length", "microseconds a position"),
+        ("attention_memory", "ours MiB"),
+        ("segment_pooling", "ours, segments"),
     ],
 )
 def test_it_prints_its_table(name: str, said: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
