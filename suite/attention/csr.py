@@ -65,6 +65,7 @@ class Heads:
 
     Row r H + h holds the entries of row r for head h. ``order`` (M H,) says which of the flattened values each entry of
     ``pattern`` takes, ``place`` (M H,) is its inverse; ``back`` and ``back_order`` are the same for the transpose.
+    Values and operands are contiguous float32 or float64.
     """
 
     def __init__(self, sparsity: Sparsity, num_heads: int) -> None:
@@ -72,6 +73,21 @@ class Heads:
         transposed, entry = sparsity.transposed
         self.back, order, _ = _interleave(transposed, num_heads)
         self.back_order = (entry[order // num_heads] * num_heads + order % num_heads).to(order.dtype)
+
+    def product(self, values: Tensor, dense: Tensor) -> Tensor:
+        """out[r, h] = sum over entries e of r of values[e, h] dense[column of e, h]: (M, H), (C, H, D) -> (R, H, D)."""
+        matrix = self.pattern.matrix(values.view(-1).index_select(0, self.order))
+        return _product(matrix, dense.flatten(0, 1)).view(-1, *dense.shape[1:])
+
+    def back_product(self, values: Tensor, dense: Tensor) -> Tensor:
+        """The same with the transpose: (M, H), (R, H, D) -> (C, H, D)."""
+        matrix = self.back.matrix(values.view(-1).index_select(0, self.back_order))
+        return _product(matrix, dense.flatten(0, 1)).view(-1, *dense.shape[1:])
+
+    def pair_products(self, values: Tensor, left: Tensor, right: Tensor) -> Tensor:
+        """left[row of e, h] . right[column of e, h]: (R, H, D), (C, H, D) -> (M, H), as many as ``values``."""
+        products = _pair_products(self.pattern, values.view(-1), left.flatten(0, 1), right.flatten(0, 1))
+        return products.index_select(0, self.place).view_as(values)
 
 
 def _interleave(sparsity: Sparsity, num_heads: int) -> tuple[Sparsity, Tensor, Tensor]:
@@ -145,41 +161,3 @@ def spmm(pattern: Sparsity, values: Tensor, dense: Tensor) -> Tensor:
         return dense.new_zeros(pattern.num_rows, dense.shape[1]) + 0.0 * (values.sum() + dense.sum())
     wide = torch.float32 if dense.dtype in (torch.float16, torch.bfloat16) else dense.dtype
     return _SparseMatmul.apply(pattern, values.to(wide), dense.to(wide).contiguous()).to(dense.dtype)
-
-
-class _HeadMatmul(torch.autograd.Function):
-    """``_SparseMatmul`` for all heads at once; values and their gradient keep the caller's order."""
-
-    @staticmethod
-    def forward(ctx, heads: Heads, values: Tensor, dense: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
-        ctx.heads = heads
-        ctx.save_for_backward(values, dense)
-        matrix = heads.pattern.matrix(values.view(-1).index_select(0, heads.order))
-        return _product(matrix, dense.flatten(0, 1)).view(-1, *dense.shape[1:])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # type: ignore[no-untyped-def]
-        heads: Heads = ctx.heads
-        values, dense = ctx.saved_tensors
-        flat = grad.contiguous().flatten(0, 1)
-        d_values = d_dense = None
-        if ctx.needs_input_grad[1]:
-            d_values = _pair_products(heads.pattern, values.view(-1), flat, dense.flatten(0, 1))
-            d_values = d_values.index_select(0, heads.place).view_as(values)
-        if ctx.needs_input_grad[2]:
-            matrix = heads.back.matrix(values.view(-1).index_select(0, heads.back_order))
-            d_dense = _product(matrix, flat).view_as(dense)
-        return None, d_values, d_dense
-
-
-def spmm_heads(pattern: Sparsity, values: Tensor, dense: Tensor) -> Tensor:
-    """``spmm`` for every head: out[r, h] = sum over entries e of row r of values[e, h] dense[column of e, h].
-
-    Shape: values (M, H), dense (C, H, D) -> (R, H, D). Types and gradients as ``spmm``.
-    """
-    if len(pattern) == 0 or dense[0].numel() == 0:
-        return dense.new_zeros(pattern.num_rows, *dense.shape[1:]) + 0.0 * (values.sum() + dense.sum())
-    wide = torch.float32 if dense.dtype in (torch.float16, torch.bfloat16) else dense.dtype
-    heads = pattern.heads(dense.shape[1])
-    return _HeadMatmul.apply(heads, values.to(wide).contiguous(), dense.to(wide).contiguous()).to(dense.dtype)

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from suite.attention.csr import Sparsity, spmm_heads
+from suite.attention.csr import Sparsity
 from suite.attention.segments import Segments, rows, segment_spread, segment_sum
 
 
@@ -66,10 +66,6 @@ class Edges:
     def to_senders(self, x: Tensor) -> Tensor:
         """The sender's row for every edge: (S, ...) -> (M, ...), sorted order."""
         return _GatherSenders.apply(x, self)
-
-    def weighted_sum(self, weights: Tensor, value: Tensor) -> Tensor:
-        """context[i] = sum over the edges e into i of weights[e] value[sender of e]: (M, H), (S, H, V) -> (N, H, V)."""
-        return spmm_heads(self.sparsity, weights, value)
 
     def to_caller(self, weights: Tensor) -> Tensor:
         """Put (M, ...) from the sorted order into the order of the caller's ``edge_index``."""

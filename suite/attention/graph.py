@@ -13,7 +13,7 @@ from suite.attention.dropout import dropout
 from suite.attention.edges import Edges
 from suite.attention.functional import AttentionOutput
 from suite.attention.scores import Score
-from suite.attention.segments import segment_softmax
+from suite.attention.streamed_edges import mix_edges
 
 
 def attend_edges(
@@ -28,9 +28,7 @@ def attend_edges(
     ``dropout_p`` drops weights on their way into the context; the weights returned are whole and sum to 1 over the
     edges of a receiver. A receiver without edges gets zeros.
     """
-    scores = score.edges(query, key, edges)
-    weights = segment_softmax(scores, edges.receivers)
-    context = edges.weighted_sum(dropout(weights, dropout_p), value)
+    context, weights = mix_edges(score.edges(query, key, edges), value, edges, dropout_p)
     return AttentionOutput(context, edges.to_caller(weights))
 
 

@@ -85,7 +85,8 @@ class GATScore(Score):
     def edges(self, query: Tensor, key: Tensor, edges: "Edges") -> Tensor:  # noqa: D102
         terms = self._shared_terms(key) if query is key else self.terms(query, key)
         query_term, key_term = terms  # over nodes first: N is smaller than M
-        return F.leaky_relu(edges.to_receivers(query_term) + edges.to_senders(key_term), self.negative_slope)
+        scores = edges.to_receivers(query_term) + edges.to_senders(key_term)
+        return F.leaky_relu(scores, self.negative_slope, inplace=self.negative_slope > 0.0)
 
 
 class GATv2Score(Score):

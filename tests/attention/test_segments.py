@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suite.attention.csr import Sparsity, spmm, spmm_heads
+from suite.attention.csr import Sparsity, spmm
 from suite.attention.functional import masked_softmax
 from suite.attention.segments import Segments, segment_max, segment_softmax, segment_spread, segment_sum
 
@@ -78,8 +78,7 @@ def test_nothing_at_all_gives_nothing() -> None:
     assert torch.equal(segment_sum(empty, segments), torch.zeros(4, 3))
 
 
-@pytest.mark.parametrize("heads", [1, 3])
-def test_sparse_product_equals_the_dense_one_with_gradients(heads: int) -> None:
+def test_sparse_product_equals_the_dense_one_with_gradients() -> None:
     torch.manual_seed(0)
     offsets, columns = torch.tensor([0, 2, 2, 5]), torch.tensor([4, 1, 0, 3, 3])
     pattern = Sparsity(offsets, columns, 7)
@@ -88,12 +87,20 @@ def test_sparse_product_equals_the_dense_one_with_gradients(heads: int) -> None:
     matrix = torch.zeros(3, 7, dtype=torch.float64).index_put((pattern.rows, columns), values, accumulate=True)
     torch.testing.assert_close(spmm(pattern, values, right), matrix @ right)
     assert torch.autograd.gradcheck(lambda v, d: spmm(pattern, v, d), (values, right))
-    many = torch.randn(5, heads, dtype=torch.float64, requires_grad=True)
-    each = torch.randn(7, heads, 2, dtype=torch.float64, requires_grad=True)
-    product = spmm_heads(pattern, many, each)
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+def test_products_of_all_heads_equal_those_of_each(heads: int) -> None:
+    torch.manual_seed(0)
+    pattern = Sparsity(torch.tensor([0, 2, 2, 5]), torch.tensor([4, 1, 0, 3, 3]), 7)
+    values, left, right = torch.randn(5, heads), torch.randn(3, heads, 2), torch.randn(7, heads, 2)
+    joint = pattern.heads(heads)
     for head in range(heads):
-        torch.testing.assert_close(product[:, head], spmm(pattern, many[:, head], each[:, head]))
-    assert torch.autograd.gradcheck(lambda v, d: spmm_heads(pattern, v, d), (many, each))
+        matrix = torch.zeros(3, 7).index_put((pattern.rows, pattern.columns.long()), values[:, head], accumulate=True)
+        torch.testing.assert_close(joint.product(values, right)[:, head], matrix @ right[:, head])
+        torch.testing.assert_close(joint.back_product(values, left)[:, head], matrix.t() @ left[:, head])
+        pairs = (left[pattern.rows, head] * right[pattern.columns.long(), head]).sum(-1)
+        torch.testing.assert_close(joint.pair_products(values, left, right)[:, head], pairs)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""Softmax, dropout and sum along edges in one function, against the same in plain gathers."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from suite.attention import streamed_edges
+from suite.attention.dropout import keep_mask
+from suite.attention.edges import Edges
+from suite.attention.streamed_edges import mix_edges
+
+N, S, M, H, V = 5, 7, 23, 6, 3  # receivers, senders, edges, heads, width
+
+
+@pytest.fixture(params=[1, 2, 6], ids=lambda heads: f"{heads}_heads_at_a_time")
+def heads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(streamed_edges, "GROUP", M * request.param)
+    return int(request.param)
+
+
+@pytest.fixture
+def edges() -> Edges:
+    torch.manual_seed(0)
+    index = torch.stack([torch.randint(S, (M,)), torch.randint(1, N, (M,)).sort().values])  # receiver 0 has none
+    return Edges.from_index(index, N, S)
+
+
+def tensors(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    scores = torch.randn(M, H, dtype=dtype, requires_grad=True)
+    return scores, torch.randn(S, H, V, dtype=dtype, requires_grad=True)
+
+
+def plain(scores: Tensor, value: Tensor, edges: Edges, factor: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
+    """A loop over receivers."""
+    receiver = edges.receivers.ids
+    weights = torch.cat([scores[receiver == n].softmax(0) for n in range(N)])
+    mixed = (weights * factor)[..., None] * value[edges.senders]
+    return value.new_zeros(N, H, V).index_add(0, receiver, mixed), weights
+
+
+def test_values_and_gradients_of_context_and_weights(heads: int, edges: Edges) -> None:
+    scores, value = tensors()
+    results = [mix_edges(scores, value, edges), plain(scores, value, edges)]
+    probes = [torch.randn_like(x) for x in results[0]]
+    grads = [
+        torch.autograd.grad(sum((x * p).sum() for x, p in zip(result, probes, strict=True)), (scores, value))
+        for result in results
+    ]
+    for ours, expected in zip((*results[0], *grads[0]), (*results[1], *grads[1]), strict=True):
+        torch.testing.assert_close(ours, expected)
+    only_weights = torch.autograd.grad((mix_edges(scores, value, edges)[1] ** 2).sum(), scores)
+    torch.testing.assert_close(only_weights, torch.autograd.grad((plain(scores, value, edges)[1] ** 2).sum(), scores))
+
+
+def test_dropout_is_that_of_the_mask_drawn(heads: int, edges: Edges) -> None:
+    scores, value = tensors()
+    torch.manual_seed(3)
+    context, weights = mix_edges(scores, value, edges, 0.25)
+    torch.manual_seed(3)
+    keep = keep_mask(torch.Size((H // heads, M, heads)), 0.25, scores.device).permute(1, 0, 2).reshape(M, H)
+    assert 0 < int(keep.sum()) < keep.numel()
+    expected, whole = plain(scores, value, edges, keep / 0.75)
+    torch.testing.assert_close(context, expected)
+    torch.testing.assert_close(weights, whole)
+    probe = torch.randn_like(context)
+    ours, theirs = (torch.autograd.grad((x * probe).sum(), (scores, value)) for x in (context, expected))
+    torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_types_pass_through(dtype: torch.dtype, edges: Edges) -> None:
+    scores, value = tensors(dtype)
+    context, weights = mix_edges(scores, value, edges)
+    assert (context.dtype, weights.dtype) == (dtype, dtype)
+    (context.sum() + weights.square().sum()).backward()
+    assert scores.grad is not None
+    assert value.grad is not None
+    assert bool(torch.isfinite(scores.grad).all() & torch.isfinite(value.grad).all())
+    torch.testing.assert_close(context, plain(scores, value, edges)[0], rtol=2e-2, atol=2e-2)
+
+
+def test_a_graph_without_edges_gives_zeros_and_gradients() -> None:
+    empty = Edges.from_index(torch.zeros(2, 0, dtype=torch.int64), N, S)
+    scores = torch.zeros(0, H, requires_grad=True)
+    value = torch.randn(S, H, V, requires_grad=True)
+    context, weights = mix_edges(scores, value, empty)
+    (context.sum() + weights.sum()).backward()
+    assert torch.equal(context, torch.zeros(N, H, V))
+    assert torch.equal(value.grad, torch.zeros(S, H, V))
