@@ -52,7 +52,7 @@ class Corpus:
         return self.sentences[self.documents]
 
     def content_hash(self) -> str:
-        """SHA-256 over words, sentences, documents and labels: equal for equal sets, in whatever form they were read."""
+        """SHA-256 over words, sentences, documents and labels: equal for equal sets, in any form."""
         lexicon = np.frombuffer("\n".join(self.lexicon).encode("utf-8"), dtype=np.uint8)
         labels = np.frombuffer("\n".join(self.labels.tolist()).encode("utf-8"), dtype=np.uint8)
         numbers = {"words": self.words, "sentences": self.sentences, "documents": self.documents}
@@ -64,7 +64,9 @@ def tokenise(records: Iterable[Record], max_words: int, max_sentence: int) -> Ar
     numbers: dict[str, int] = {}
     words: list[int] = []
     sentence_lengths: list[int] = []
-    document_lengths, cut, kept = [], [], []
+    document_lengths: list[int] = []
+    cut: list[int] = []
+    kept: list[tuple[str, str, str, str, int]] = []
     for record in named(records):
         found, too_long = text.document(record.text, max_words, max_sentence)
         for sentence in found:

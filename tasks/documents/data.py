@@ -87,16 +87,15 @@ class DocumentsData(lightning.LightningDataModule):
         if self._documents is not None:
             return
         files = self._files or self.reader.resolve(self.dir)
-        self.corpus = Corpus.of(self._tokenised(files))
-        self.parts = self.split(self.corpus.labels, self.corpus.parts, self.corpus.groups)
-        self.class_names = _class_names(self.corpus, self.parts)
-        words = self.corpus.words[_mask_of_words(self.corpus, self.parts.train)]
-        self.vocabulary = Vocabulary.count(words, self.corpus.lexicon, self.vocabulary_size, self.min_count)
-        numbers = np.array(self.vocabulary.encode(self.corpus.lexicon), dtype=np.int32)
+        self.corpus = corpus = Corpus.of(self._tokenised(files))
+        self.parts = self.split(corpus.labels, corpus.parts, corpus.groups)
+        self.class_names = _class_names(corpus, self.parts)
+        words = corpus.words[_mask_of_words(corpus, self.parts.train)]
+        self.vocabulary = Vocabulary.count(words, corpus.lexicon, self.vocabulary_size, self.min_count)
+        numbers = np.array(self.vocabulary.encode(corpus.lexicon), dtype=np.int32)
         order = {name: number for number, name in enumerate(self.class_names)}
-        labels = np.array([order[name] for name in self.corpus.labels.tolist()], dtype=np.int64)
-        offsets = (self.corpus.sentences, self.corpus.documents)
-        self._documents = Documents(numbers[self.corpus.words], *offsets, labels)
+        labels = np.array([order[name] for name in corpus.labels.tolist()], dtype=np.int64)
+        self._documents = Documents(numbers[corpus.words], corpus.sentences, corpus.documents, labels)
         self._provenance = {**files.as_dict(), **self.reader.facts(), **self._told()}
 
     @property

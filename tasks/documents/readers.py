@@ -17,7 +17,11 @@ class UciSentences:
     """Sentences of reviews, ``text TAB label`` (Kotzias et al. 2015); ``sites`` chooses among amazon, imdb and yelp."""
 
     name = "uci_sentences"
-    files: ClassVar[dict[str, str]] = {"amazon": "amazon_cells_labelled.txt", "imdb": "imdb_labelled.txt", "yelp": "yelp_labelled.txt"}
+    files: ClassVar[dict[str, str]] = {
+        "amazon": "amazon_cells_labelled.txt",
+        "imdb": "imdb_labelled.txt",
+        "yelp": "yelp_labelled.txt",
+    }
 
     def __init__(self, source: Source, sites: Sequence[str]) -> None:
         unknown = [site for site in sites if site not in self.files]
