@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
         ("graph_edges", "ours GAT"),
         ("trainer_overhead", "added"),
         ("startup", "attn --help"),
+        ("documents_step", "ours HAN"),
     ],
 )
 def test_it_prints_its_table(name: str, said: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

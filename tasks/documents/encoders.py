@@ -21,7 +21,7 @@ class Recurrent(nn.Module):
 
     def __init__(self, embed_dim: int, hidden_dim: int, kind: str = "gru", bidirectional: bool = True) -> None:
         super().__init__()
-        kinds: dict[str, type[nn.RNNBase]] = {"gru": nn.GRU, "lstm": nn.LSTM}
+        kinds: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
         if kind not in kinds:
             raise ValueError(f"an encoder is one of {', '.join(kinds)}, got {kind!r}")
         self.layer = kinds[kind](embed_dim, hidden_dim, bidirectional=bidirectional)

@@ -70,8 +70,8 @@ class NgramEvidence(nn.Module):
         counts = counts.view(-1, num_classes).double()
         total = counts.sum(dim=1)
         frequent = (total >= self.min_count).nonzero().squeeze(1)
-        order = torch.argsort(total[frequent], descending=True, stable=True)[: len(self.keys)]
-        kept = frequent[order].sort().values  # keys must be sorted
+        most = torch.argsort(total[frequent], descending=True, stable=True)[: len(self.keys)]
+        kept = frequent[most].sort().values  # keys must be sorted
         own, rest = counts[kept] + 1.0, (total[:, None] - counts)[kept] + 1.0
         self.keys.fill_(FREE)
         self.ratio.zero_()

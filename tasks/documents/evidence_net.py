@@ -9,7 +9,7 @@ from suite.attention.dropout import dropout
 from suite.attention.segments import Segments
 from tasks.documents.encoders import beside
 from tasks.documents.evidence import NgramEvidence
-from tasks.documents.model import DocumentOutput, Pooling
+from tasks.documents.model import DocumentOutput, Pool, Pooling
 
 
 class EvidenceAttentionNet(nn.Module):
@@ -50,8 +50,8 @@ class EvidenceAttentionNet(nn.Module):
         self.dropout = dropout
         self.word_dropout = word_dropout
         self.embed_dim = embed_dim
-        self.tables = nn.ModuleList(nn.Embedding(num_words, embed_dim) for _ in range(3))
-        for table in self.tables:
+        self.left, self.own, self.right = (nn.Embedding(num_words, embed_dim) for _ in range(3))
+        for table in (self.left, self.own, self.right):
             nn.init.normal_(table.weight, std=0.05)
         self.bias = nn.Parameter(torch.zeros(embed_dim))
         self.evidence = NgramEvidence(num_words, num_classes, max_ngrams, min_count)
@@ -65,7 +65,7 @@ class EvidenceAttentionNet(nn.Module):
         """Classify every document."""
         if self.training and self.word_dropout:
             words = words * (torch.rand(words.shape, device=words.device) >= self.word_dropout)
-        hidden = beside(*(table(words) for table in self.tables), sentences).add(self.bias).relu()
+        hidden = beside(self.left(words), self.own(words), self.right(words), sentences).add(self.bias).relu()
         hidden = dropout(hidden, self.dropout, self.training)
         evidence = self.evidence(words, sentences, documents)
         word, sentence, said = self._attend(self.word_pooling, hidden, evidence, sentences)
@@ -74,8 +74,8 @@ class EvidenceAttentionNet(nn.Module):
         return DocumentOutput(logits, word, weights)
 
     def _attend(
-        self, pooling: nn.Module, x: Tensor, evidence: Tensor, segments: Segments
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        self, pooling: Pool, x: Tensor, evidence: Tensor, segments: Segments
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
         """Weights, pooled vectors of all heads, and the evidence of each segment, the mean over heads."""
         context, weights = pooling(torch.cat([x, evidence], dim=1), segments=segments)
         joint = context.unflatten(1, (pooling.num_heads, -1))

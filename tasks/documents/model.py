@@ -3,7 +3,7 @@
 # M words, T sentences, N documents, E width of a word, D width of an encoded row, H heads, C classes
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 
@@ -12,15 +12,26 @@ from suite.attention.functional import AttentionOutput
 from suite.attention.segments import Segments
 from tasks.documents.encoders import Recurrent
 
-Pooling = Callable[[int], nn.Module]  # makes a pooling of rows of the given width, as tasks/documents/pooling.py has
+
+class Pool(Protocol):
+    """A module that makes one vector of the rows of each segment; tasks/documents/pooling.py has some."""
+
+    num_heads: int
+
+    def __call__(self, x: Tensor, *, segments: Segments) -> AttentionOutput:
+        """Pool (M, E) to (N, H E), with weights (M, H)."""
+        ...
+
+
+Pooling = Callable[[int], Pool]  # makes one for rows of the given width
 
 
 class DocumentOutput(NamedTuple):
     """Class scores (N, C), and what the network attended to: words (M, H) of their sentence, sentences (T, H)."""
 
     logits: Tensor
-    word_weights: Tensor
-    sentence_weights: Tensor
+    word_weights: Tensor | None
+    sentence_weights: Tensor | None
 
 
 class HierarchicalAttentionNet(nn.Module):
@@ -97,6 +108,6 @@ class SentenceNet(nn.Module):
         """Classify every document."""
         whole = Segments(sentences.offsets[documents.offsets])
         x = dropout(self.embedding(words), self.dropout, self.training)
-        pooled: AttentionOutput = self.pooling(self.encoder(x, whole), segments=whole)
+        pooled = self.pooling(self.encoder(x, whole), segments=whole)
         logits = self.output(dropout(pooled.context, self.dropout, self.training))
         return DocumentOutput(logits, pooled.weights, logits.new_ones(len(sentences), 1))

@@ -12,11 +12,10 @@ from suite.attention.build import build_attention
 from suite.attention.functional import AttentionOutput
 from suite.attention.pooling import AttentionPooling
 from suite.attention.segments import Segments, rows, segment_sum
+from tasks.documents.model import Pool
 
 
-def attention_pooling(
-    embed_dim: int, attention: Mapping[str, Any], head_dim: int = 100, num_heads: int = 1
-) -> nn.Module:
+def attention_pooling(embed_dim: int, attention: Mapping[str, Any], head_dim: int = 100, num_heads: int = 1) -> Pool:
     """The core's pooling by learnt queries, with any score of the family: what a model's ``pooling`` names."""
     chosen = build_attention(attention, num_heads=num_heads, head_dim=head_dim)
     pooling = AttentionPooling(embed_dim, chosen, num_heads, head_dim)

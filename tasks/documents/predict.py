@@ -115,7 +115,8 @@ class DocumentPredictor:
         ]
 
 
-def _mean_of_heads(weights: Tensor) -> list[float]:
+def _mean_of_heads(weights: Tensor | None) -> list[float]:
+    assert weights is not None
     values: list[float] = weights.mean(dim=1).tolist()
     return values
 
