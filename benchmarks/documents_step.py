@@ -67,7 +67,8 @@ def corpus(number: int, sentences: float, words: float) -> Documents:
     per_sentence = np.clip(random.gamma(2.2, words / 2.2, per_document.sum()).astype(int) + 1, 1, MOST_WORDS)
     ids = np.minimum(random.zipf(1.3, per_sentence.sum()), NUM_WORDS - 1).astype(np.int32)
     offsets = [np.concatenate([[0], lengths.cumsum()]) for lengths in (per_sentence, per_document)]
-    return Documents(ids, *offsets, random.integers(2, size=number))
+    none = np.zeros(NUM_WORDS + 1, dtype=int)  # no word has pieces
+    return Documents(ids, *offsets, random.integers(2, size=number), ids, none, none[:0])
 
 
 def padded(batch: DocumentBatch) -> Tensor:

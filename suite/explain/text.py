@@ -16,7 +16,7 @@ def shade_text(
     """HTML of a text: a line for every sentence, its bar as wide as its weight, its words as dark as theirs.
 
     A word's weight counts against the mean of its sentence, so that long and short sentences can be compared: at the
-    mean it is pale, at four times the mean it is full. ``sentence_weights`` sum to 1 in a text, ``word_weights`` in each
+    mean it is pale, at four times the mean full. ``sentence_weights`` sum to 1 in a text, ``word_weights`` in each
     sentence. Nothing of the text is taken for HTML. Raises ValueError where the numbers of weights do not fit.
 
     >>> "superb" in shade_text([["superb", "!"]], [[0.9, 0.1]], [1.0])

@@ -1,15 +1,32 @@
 """Documents as the model reads them: words behind one another, sentences and documents as segments, no padding."""
 
-# M words, T sentences, N documents of a batch
+# M words, T sentences, N documents of a batch, P pieces of words
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from suite.attention.segments import Segments
+from tasks.documents import text
+
+
+class Spelling(NamedTuple):
+    """How the words are spelled: numbers of their pieces (P,) int64, and which word they belong to, M segments."""
+
+    pieces: Tensor
+    words: Segments
+
+    @classmethod
+    def of(cls, words: Sequence[str], longest: int) -> "Spelling":
+        """The pieces of up to ``longest`` characters of some words."""
+        found = [text.pieces(word, longest) for word in words]
+        lengths = torch.tensor([len(pieces) for pieces in found], dtype=torch.int64)
+        numbers = torch.tensor([piece for pieces in found for piece in pieces], dtype=torch.int64)
+        return cls(numbers, Segments.from_lengths(lengths))
 
 
 @dataclass(frozen=True)
@@ -20,10 +37,16 @@ class DocumentBatch:
     sentences: Segments
     documents: Segments
     labels: Tensor
+    spelling: Spelling
 
     @classmethod
-    def of(cls, documents: Sequence[Sequence[Sequence[int]]], labels: Sequence[int] | None = None) -> "DocumentBatch":
-        """From nested lists, as a text is tokenised; without labels they are 0."""
+    def of(
+        cls,
+        documents: Sequence[Sequence[Sequence[int]]],
+        labels: Sequence[int] | None = None,
+        spelling: Spelling | None = None,
+    ) -> "DocumentBatch":
+        """From nested lists, as a text is tokenised; without labels they are 0, without spelling no word has pieces."""
         words = [word for document in documents for sentence in document for word in sentence]
         lengths = [len(sentence) for document in documents for sentence in document]
         return cls(
@@ -31,6 +54,7 @@ class DocumentBatch:
             Segments.from_lengths(torch.tensor(lengths, dtype=torch.int64)),
             Segments.from_lengths(torch.tensor([len(document) for document in documents], dtype=torch.int64)),
             torch.tensor([0] * len(documents) if labels is None else labels, dtype=torch.int64),
+            spelling or Spelling.of([""] * len(words), 0),
         )
 
     def __len__(self) -> int:
@@ -41,8 +65,11 @@ class DocumentBatch:
         device = torch.device(device)
         if self.labels.device == device:
             return self
-        sentences, documents = (Segments(part.offsets.to(device)) for part in (self.sentences, self.documents))
-        return DocumentBatch(self.words.to(device), sentences, documents, self.labels.to(device))
+        sentences, documents, words = (
+            Segments(part.offsets.to(device)) for part in (self.sentences, self.documents, self.spelling.words)
+        )
+        spelling = Spelling(self.spelling.pieces.to(device), words)
+        return DocumentBatch(self.words.to(device), sentences, documents, self.labels.to(device), spelling)
 
 
 @dataclass(frozen=True)
@@ -53,6 +80,9 @@ class Documents:
     sentences: np.ndarray  # offsets into words
     documents: np.ndarray  # offsets into sentences
     labels: np.ndarray
+    spelled: np.ndarray  # for every word its number in the table of spellings
+    spellings: np.ndarray  # that table: offsets into pieces
+    pieces: np.ndarray
 
     @property
     def lengths(self) -> np.ndarray:
@@ -62,12 +92,15 @@ class Documents:
     def batch(self, chosen: np.ndarray) -> DocumentBatch:
         """The chosen documents, in this order."""
         sentences = _ranges(self.documents, chosen)
-        words = self.words[_ranges(self.sentences, sentences)]
+        words = _ranges(self.sentences, sentences)
+        spelled = self.spelled[words]
+        pieces = self.pieces[_ranges(self.spellings, spelled)]
         return DocumentBatch(
-            torch.from_numpy(words.astype(np.int64)),
+            torch.from_numpy(self.words[words].astype(np.int64)),
             _segments(self.sentences, sentences),
             _segments(self.documents, chosen),
             torch.from_numpy(self.labels[chosen]),
+            Spelling(torch.from_numpy(pieces.astype(np.int64)), _segments(self.spellings, spelled)),
         )
 
 

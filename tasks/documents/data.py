@@ -48,6 +48,7 @@ class DocumentsData(lightning.LightningDataModule):
 
     ``max_words`` bounds a document, ``max_sentence`` a sentence (what is longer is continued as another);
     ``vocabulary_size`` and ``min_count`` choose the words that the model knows, counted in the training part alone.
+    ``longest_piece`` is that of ``text.pieces``, of which words are made for models that read spellings.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class DocumentsData(lightning.LightningDataModule):
         min_count: int = 2,
         max_words: int = 10_000,
         max_sentence: int = 100,
+        longest_piece: int = 0,
         num_val: float = 0.1,
         num_test: float = 0.2,
         folds: int | None = None,
@@ -73,6 +75,7 @@ class DocumentsData(lightning.LightningDataModule):
         self.min_count = min_count
         self.max_words = _positive("max_words", max_words)
         self.max_sentence = _positive("max_sentence", max_sentence)
+        self.longest_piece = longest_piece
         self.split = DocumentSplit(num_val, num_test, folds, fold, split_seed)
         self._files: Resolved | None = None
         self._provenance: dict[str, Any] = {}
@@ -95,7 +98,11 @@ class DocumentsData(lightning.LightningDataModule):
         numbers = np.array(self.vocabulary.encode(corpus.lexicon), dtype=np.int32)
         order = {name: number for number, name in enumerate(self.class_names)}
         labels = np.array([order[name] for name in corpus.labels.tolist()], dtype=np.int64)
-        self._documents = Documents(numbers[corpus.words], corpus.sentences, corpus.documents, labels)
+        pieces = [text.pieces(word, self.longest_piece) for word in corpus.lexicon]
+        spellings = np.cumsum([0, *map(len, pieces)])
+        numbered = np.array([piece for word in pieces for piece in word], dtype=np.uint32)
+        offsets = (corpus.sentences, corpus.documents)
+        self._documents = Documents(numbers[corpus.words], *offsets, labels, corpus.words, spellings, numbered)
         self._provenance = {**files.as_dict(), **self.reader.facts(), **self._told()}
 
     @property
@@ -108,7 +115,11 @@ class DocumentsData(lightning.LightningDataModule):
     def facts(self) -> dict[str, Any]:
         """What the model and its predictions have to know: plain values, kept in every checkpoint."""
         self.setup()
-        limits = {"max_words": self.max_words, "max_sentence": self.max_sentence}
+        limits = {
+            "max_words": self.max_words,
+            "max_sentence": self.max_sentence,
+            "longest_piece": self.longest_piece,
+        }
         return {
             "num_words": len(self.vocabulary),
             "num_classes": len(self.class_names),

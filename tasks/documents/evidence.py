@@ -1,16 +1,17 @@
 """What single words and runs of two and three say of the classes, counted once in the training part."""
 
-# M words, N documents, C classes, G runs of words ("n-grams") that are known
+# M words, N documents, C classes, G features that are known: runs of words ("n-grams") and pieces of words
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from suite.attention.segments import Segments
-from tasks.documents.batch import DocumentBatch
+from tasks.documents.batch import DocumentBatch, Spelling
 
 ORDERS = (1, 2, 3)
+PIECES = 1 << 62  # keys of pieces stand from here on, behind those of all runs
 FREE = torch.iinfo(torch.int64).max  # the key of a place that no run has taken; sorts behind all others
 
 
@@ -20,6 +21,8 @@ class NgramEvidence(nn.Module):
     ratio[g, c] = log((1 + n[g, c]) / |n[., c]|) - log((1 + n[g, not c]) / |n[., not c]|),
     n[g, c] = training documents of class c that hold g;   evidence[i] = sum over the runs g that end in word i, and
     stand there for the first time in their document, of weight[g] * ratio[g]   (Wang & Manning 2012, section 2.3)
+
+    Where the words' spelling is given, the pieces of a word are runs too.
 
     Summed over a document it is their NB-SVM with logistic loss. ``observe`` counts; weights start at 0. Runs stay
     within a sentence and are known if at least ``min_count`` training documents hold them and they are among the
@@ -39,12 +42,13 @@ class NgramEvidence(nn.Module):
         self.register_buffer("keys", torch.full((max_ngrams,), FREE))
         self.register_buffer("ratio", torch.zeros(max_ngrams, num_classes))
 
-    def forward(self, words: Tensor, sentences: Segments, documents: Segments) -> Tensor:
+    def forward(
+        self, words: Tensor, sentences: Segments, documents: Segments, spelling: Spelling | None = None
+    ) -> Tensor:
         """Evidence of every word for every class."""
         document = documents.ids[sentences.ids]
         evidence = self.ratio.new_zeros(len(words), self.ratio.shape[1])
-        for order in ORDERS:
-            keys, ends = self._runs(words, sentences, order)
+        for keys, ends in self._features(words, sentences, spelling):
             place = torch.searchsorted(self.keys, keys).clamp(max=len(self.keys) - 1)
             known = (self.keys[place] == keys).nonzero().squeeze(1)
             place, ends = place[known], ends[known]
@@ -59,8 +63,7 @@ class NgramEvidence(nn.Module):
         found, classes = [], []
         for batch in batches:
             document = batch.documents.ids[batch.sentences.ids]
-            for order in ORDERS:
-                keys, ends = self._runs(batch.words, batch.sentences, order)
+            for keys, ends in self._features(batch.words, batch.sentences, batch.spelling):
                 pairs = torch.stack([document[ends], keys]).unique(dim=1)
                 found.append(pairs[1])
                 classes.append(batch.labels[pairs[0]])
@@ -77,6 +80,15 @@ class NgramEvidence(nn.Module):
         self.ratio.zero_()
         self.keys[: len(kept)] = keys[kept]
         self.ratio[: len(kept)] = ((own / own.sum(0)).log() - (rest / rest.sum(0)).log()).to(self.ratio.dtype)
+
+    def _features(
+        self, words: Tensor, sentences: Segments, spelling: Spelling | None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Keys, and the places of the words they belong to: of runs, order by order, and of pieces."""
+        for order in ORDERS:
+            yield self._runs(words, sentences, order)
+        if spelling is not None and len(spelling.pieces):
+            yield spelling.pieces + PIECES, spelling.words.ids
 
     def _runs(self, words: Tensor, sentences: Segments, order: int) -> tuple[Tensor, Tensor]:
         """Keys of all runs of ``order`` known words, and the places of their last words."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from suite.attention.dropout import dropout
 from suite.attention.segments import Segments
+from tasks.documents.batch import Spelling
 from tasks.documents.encoders import beside
 from tasks.documents.evidence import NgramEvidence
 from tasks.documents.model import DocumentOutput, Pool, Pooling
@@ -61,13 +62,15 @@ class EvidenceAttentionNet(nn.Module):
         self.output = nn.Linear(width * self.sentence_pooling.num_heads, num_classes)
         self.observe = self.evidence.observe
 
-    def forward(self, words: Tensor, sentences: Segments, documents: Segments) -> DocumentOutput:
+    def forward(
+        self, words: Tensor, sentences: Segments, documents: Segments, spelling: Spelling | None = None
+    ) -> DocumentOutput:
         """Classify every document."""
         if self.training and self.word_dropout:
             words = words * (torch.rand(words.shape, device=words.device) >= self.word_dropout)
         hidden = beside(self.left(words), self.own(words), self.right(words), sentences).add(self.bias).relu()
         hidden = dropout(hidden, self.dropout, self.training)
-        evidence = self.evidence(words, sentences, documents)
+        evidence = self.evidence(words, sentences, documents, spelling)
         word, sentence, said = self._attend(self.word_pooling, hidden, evidence, sentences)
         weights, document, said = self._attend(self.sentence_pooling, sentence, said, documents)
         logits = self.output(dropout(document, self.dropout, self.training)) + said

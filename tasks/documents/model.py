@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from suite.attention.dropout import dropout
 from suite.attention.functional import AttentionOutput
 from suite.attention.segments import Segments
+from tasks.documents.batch import Spelling
 from tasks.documents.encoders import Recurrent
 
 
@@ -70,8 +71,10 @@ class HierarchicalAttentionNet(nn.Module):
         self.sentence_pooling = pooling(self.sentence_encoder.width)
         self.output = nn.Linear(self.sentence_encoder.width * self.sentence_pooling.num_heads, num_classes)
 
-    def forward(self, words: Tensor, sentences: Segments, documents: Segments) -> DocumentOutput:
-        """Classify every document."""
+    def forward(
+        self, words: Tensor, sentences: Segments, documents: Segments, spelling: Spelling | None = None
+    ) -> DocumentOutput:
+        """Classify every document; how words are spelled is not looked at."""
         x = dropout(self.embedding(words), self.dropout, self.training)
         word = self.word_pooling(self.word_encoder(x, sentences), segments=sentences)
         sentence = self.sentence_pooling(self.sentence_encoder(word.context, documents), segments=documents)
@@ -104,8 +107,10 @@ class SentenceNet(nn.Module):
         self.pooling = pooling(self.encoder.width)
         self.output = nn.Linear(self.encoder.width * self.pooling.num_heads, num_classes)
 
-    def forward(self, words: Tensor, sentences: Segments, documents: Segments) -> DocumentOutput:
-        """Classify every document."""
+    def forward(
+        self, words: Tensor, sentences: Segments, documents: Segments, spelling: Spelling | None = None
+    ) -> DocumentOutput:
+        """Classify every document; how words are spelled is not looked at."""
         whole = Segments(sentences.offsets[documents.offsets])
         x = dropout(self.embedding(words), self.dropout, self.training)
         pooled = self.pooling(self.encoder(x, whole), segments=whole)

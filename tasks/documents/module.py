@@ -28,7 +28,7 @@ class DocumentClassification(TaskModule):
 
     def forward(self, batch: DocumentBatch) -> DocumentOutput:
         """Read a batch."""
-        output: DocumentOutput = self.net(batch.words, batch.sentences, batch.documents)
+        output: DocumentOutput = self.net(batch.words, batch.sentences, batch.documents, batch.spelling)
         return output
 
     def on_fit_start(self) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from suite.errors import UserError
 from tasks.documents import text
-from tasks.documents.batch import DocumentBatch
+from tasks.documents.batch import DocumentBatch, Spelling
 from tasks.documents.model import DocumentOutput
 from tasks.documents.records import decode, field, rows
 from tasks.documents.vocabulary import Vocabulary
@@ -76,8 +76,11 @@ class DocumentPredictor:
     @torch.no_grad()
     def _predict(self, texts: list[str]) -> Iterator[dict[str, Any]]:
         read = [text.document(one, self.facts["max_words"], self.facts["max_sentence"]) for one in texts]
-        batch = DocumentBatch.of([[self.vocabulary.encode(sentence) for sentence in document] for document, _ in read])
-        output: DocumentOutput = self.net(batch.words, batch.sentences, batch.documents)
+        flat = [word for document, _ in read for sentence in document for word in sentence]
+        spelling = Spelling.of(flat, self.facts["longest_piece"])
+        numbers = [[self.vocabulary.encode(sentence) for sentence in document] for document, _ in read]
+        batch = DocumentBatch.of(numbers, spelling=spelling)
+        output: DocumentOutput = self.net(batch.words, batch.sentences, batch.documents, batch.spelling)
         probabilities = output.logits.softmax(dim=-1).tolist()
         words = _mean_of_heads(output.word_weights)
         sentences = _mean_of_heads(output.sentence_weights)

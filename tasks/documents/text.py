@@ -1,6 +1,7 @@
 """From a text to its sentences of words: two compiled patterns, the same on every machine."""
 
 import re
+import zlib
 from collections.abc import Iterator
 
 VERSION = "1"  # part of the cache's key: raise it with every change that changes a word
@@ -34,6 +35,20 @@ def words(sentence: str) -> list[str]:
     """
     found: list[str] = _WORD.findall(sentence.lower().replace("’", "'"))
     return found
+
+
+def pieces(word: str, longest: int) -> list[int]:
+    """Numbers, below 2**32, of the runs of 2 to ``longest`` characters in a word, its bounds included; each one once.
+
+    They let a word that training lacks resemble those it has (Bojanowski et al. 2017, section 3.2). With ``longest`` 0
+    there are none.
+
+    >>> len(pieces("odd", 3))  # <o od dd d> <od odd dd>
+    7
+    """
+    spelled = f"<{word}>"
+    found = {spelled[i : i + n] for n in range(2, longest + 1) for i in range(len(spelled) - n + 1)}
+    return sorted(zlib.crc32(piece.encode("utf-8")) for piece in found)
 
 
 def document(text: str, max_words: int, max_sentence: int) -> tuple[list[list[str]], bool]:

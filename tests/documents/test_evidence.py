@@ -1,13 +1,15 @@
 """N-gram evidence against a slow count of every run of every document."""
 
 import math
+import zlib
 from collections import Counter
 
 import pytest
 import torch
 
-from tasks.documents.batch import DocumentBatch
-from tasks.documents.evidence import NgramEvidence
+from tasks.documents.batch import DocumentBatch, Spelling
+from tasks.documents.evidence import FREE, PIECES, NgramEvidence
+from tasks.documents.text import pieces
 
 DOCUMENTS = [
     [[1, 2, 3, 1], [4]],
@@ -79,3 +81,27 @@ def test_before_training_every_class_is_as_likely() -> None:
     evidence.observe([DocumentBatch.of(DOCUMENTS, LABELS)])
     batch = DocumentBatch.of(DOCUMENTS)
     assert not evidence(batch.words, batch.sentences, batch.documents).any()
+
+
+def test_pieces_of_words_are_evidence_too_even_of_unknown_words() -> None:
+    texts = [["good", "film"], ["goodness"], ["bad"], ["badly", "bad"]]
+    batch = DocumentBatch.of(
+        [[[0] * len(text)] for text in texts],
+        [1, 1, 0, 0],
+        Spelling.of([word for text in texts for word in text], longest=4),
+    )
+    evidence = NgramEvidence(num_words=3, num_classes=2, max_ngrams=100, min_count=2)
+    evidence.observe([batch])
+    held = Counter(piece for text in texts for piece in {piece for word in text for piece in pieces(word, 4)})
+    known = {int(key) - PIECES for key in evidence.keys if int(key) != FREE}
+    assert known == {piece for piece, documents in held.items() if documents >= 2}
+    torch.nn.init.ones_(evidence.weight)
+    unseen = DocumentBatch.of([[[0]], [[0]]], spelling=Spelling.of(["goodly", "bad"], 4))
+    said = evidence(unseen.words, unseen.sentences, unseen.documents, unseen.spelling)
+    assert said[0, 1] > said[0, 0]
+    assert said[1, 0] > said[1, 1]
+
+
+def test_pieces_are_few_for_short_words_and_the_same_everywhere() -> None:
+    assert pieces("a", 0) == []
+    assert pieces("a", 2) == sorted([zlib.crc32(b"<a"), zlib.crc32(b"a>")])
