@@ -21,6 +21,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
         ("attention_length", "microseconds a position"),
         ("attention_memory", "ours MiB"),
         ("segment_pooling", "ours, segments"),
+        ("documents_step", "ours HAN"),
     ],
 )
 def test_it_prints_its_table(name: str, said: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,9 @@ OWN = {
     "graph/npz": ["data.path=FILE"],
     "graph/csv": ["data.nodes=FILE", "data.edges=FILE"],
     "graph/planetoid": ["data.name=NAME"],
+    "documents/csv": ["data.path=FILE.csv"],
+    "documents/jsonl": ["data.path=FILE.jsonl"],
+    "documents/parquet": ["data.path=FILE.parquet"],
 }
 
 

@@ -1,0 +1,80 @@
+"""Encoders of ragged sequences: every row gets to know its neighbours in its own segment, and nothing is padded."""
+
+# M rows, N segments, E width in, D width out
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from suite.attention.segments import Segments
+
+
+class Recurrent(nn.Module):
+    """A recurrent layer over each segment, forwards and, where ``bidirectional``, backwards too.
+
+    Segments are sorted by length and packed: step t computes the segments that are longer than t, so a batch costs as
+    many rows as it has. ``kind`` is gru (Cho et al. 2014) or lstm (Hochreiter & Schmidhuber 1997).
+
+    Shape: (M, E) -> (M, D), D = 2 ``hidden_dim`` where bidirectional. Raises ValueError for another kind.
+    """
+
+    def __init__(self, embed_dim: int, hidden_dim: int, kind: str = "gru", bidirectional: bool = True) -> None:
+        super().__init__()
+        kinds: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
+        if kind not in kinds:
+            raise ValueError(f"an encoder is one of {', '.join(kinds)}, got {kind!r}")
+        self.layer = kinds[kind](embed_dim, hidden_dim, bidirectional=bidirectional)
+        self.width = hidden_dim * (2 if bidirectional else 1)
+
+    def forward(self, x: Tensor, segments: Segments) -> Tensor:
+        """Encode every row in the light of its segment."""
+        if len(x) == 0:  # nothing but empty documents
+            return x.new_zeros(0, self.width) + 0.0 * sum(parameter.sum() for parameter in self.layer.parameters())
+        order, sizes = packing(segments)
+        packed, _ = self.layer(PackedSequence(x.index_select(0, order), sizes))
+        place = torch.empty_like(order)
+        place[order] = torch.arange(len(order), device=order.device)
+        return packed.data.index_select(0, place)
+
+
+def packing(segments: Segments) -> tuple[Tensor, Tensor]:
+    """The order of rows in a ``PackedSequence`` of the segments, (M,), and how many rows each step has.
+
+    >>> order, sizes = packing(Segments.from_lengths(torch.tensor([1, 0, 3])))
+    >>> order.tolist(), sizes.tolist()  # step 0: first rows of the segments 2 and 0; then the rest of segment 2
+    ([1, 0, 2, 3], [2, 1, 1])
+    """
+    lengths = segments.lengths
+    rank = torch.empty_like(lengths)
+    rank[torch.argsort(lengths, descending=True, stable=True)] = torch.arange(len(lengths), device=lengths.device)
+    step = torch.arange(len(segments.ids), device=lengths.device) - segments.offsets[segments.ids]
+    order = torch.argsort(step * len(lengths) + rank[segments.ids])
+    return order, torch.bincount(step).cpu()  # the sizes steer the loop over steps, so they live on the host
+
+
+class Convolution(nn.Module):
+    """A convolution of width 3 that does not cross the bounds of a segment, then ReLU   (Kim 2014, eq. 2).
+
+    out[i] = ReLU(W_left x[i - 1] + W x[i] + W_right x[i + 1] + b), with zeros for neighbours in other segments.
+
+    Shape: (M, E) -> (M, D).
+    """
+
+    def __init__(self, embed_dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(embed_dim, 3 * hidden_dim)
+        self.width = hidden_dim
+
+    def forward(self, x: Tensor, segments: Segments) -> Tensor:
+        """Encode every row from itself and its two neighbours."""
+        left, own, right = self.layer(x).chunk(3, dim=1)
+        return F.relu(beside(left, own, right, segments))
+
+
+def beside(left: Tensor, own: Tensor, right: Tensor, segments: Segments) -> Tensor:
+    """own[i] + left[i - 1] + right[i + 1], where the neighbours are of the same segment: (M, D) each -> (M, D)."""
+    if len(own) < 2:
+        return own + 0.0 * (left + right)
+    together = (segments.ids[1:] == segments.ids[:-1]).unsqueeze(1)
+    return own + F.pad(left[:-1] * together, (0, 0, 1, 0)) + F.pad(right[1:] * together, (0, 0, 0, 1))

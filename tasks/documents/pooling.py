@@ -1,0 +1,78 @@
+"""How rows of a segment become one vector: attention, and the controls that show what attention adds."""
+
+# M rows, N segments, E width, H heads
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from suite.attention.build import build_attention
+from suite.attention.functional import AttentionOutput
+from suite.attention.pooling import AttentionPooling
+from suite.attention.segments import Segments, rows, segment_sum
+from tasks.documents.model import Pool
+
+
+def attention_pooling(embed_dim: int, attention: Mapping[str, Any], head_dim: int = 100, num_heads: int = 1) -> Pool:
+    """The core's pooling by learnt queries, with any score of the family: what a model's ``pooling`` names."""
+    chosen = build_attention(attention, num_heads=num_heads, head_dim=head_dim)
+    pooling = AttentionPooling(embed_dim, chosen, num_heads, head_dim)
+    pooling(torch.zeros(0, embed_dim), segments=Segments(torch.zeros(1, dtype=torch.int64)))  # refuses now, not later
+    return pooling
+
+
+class AveragePooling(nn.Module):
+    """The mean of every segment: HN-AVE (Yang et al. 2016, table 2). An empty segment gives zeros."""
+
+    num_heads = 1
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, *, segments: Segments) -> AttentionOutput:
+        """Pool (M, E) to (N, E); the weights (M, 1) are equal in a segment."""
+        share = (1.0 / segments.lengths.clamp(min=1)).to(x.dtype)
+        return AttentionOutput(segment_sum(x, segments) * share[:, None], share[segments.ids][:, None])
+
+
+class MaxPooling(nn.Module):
+    """The largest value of every column: HN-MAX (Yang et al. 2016, table 2). An empty segment gives zeros.
+
+    ``weights`` (M, 1) is the share of columns that a row is the largest of.
+    """
+
+    num_heads = 1
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, *, segments: Segments) -> AttentionOutput:
+        """Pool (M, E) to (N, E)."""
+        if len(x) == 0:
+            return AttentionOutput(x.new_zeros(len(segments), x.shape[1]), x.new_zeros(0, 1))
+        largest = torch.segment_reduce(x, "max", offsets=segments.offsets)
+        largest = largest.masked_fill((segments.lengths == 0)[:, None], 0.0)
+        with torch.no_grad():
+            share = (x == largest[segments.ids]).to(x.dtype).mean(dim=1, keepdim=True)
+        return AttentionOutput(largest, share)
+
+
+class LastState(nn.Module):
+    """The last row of every segment: what a recurrent network without attention hands on. An empty one gives zeros."""
+
+    num_heads = 1
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, *, segments: Segments) -> AttentionOutput:
+        """Pool (M, E) to (N, E)."""
+        weights = x.new_zeros(len(x), 1)
+        filled = segments.lengths > 0
+        last = segments.offsets[1:][filled] - 1
+        weights[last] = 1.0
+        context = x.new_zeros(len(segments), x.shape[1])
+        context[filled] = rows(x, last)
+        return AttentionOutput(context, weights)

@@ -1,0 +1,104 @@
+"""Which documents train, which validate, which are measured once at the end."""
+
+# N documents
+
+import hashlib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from suite.errors import UserError
+
+
+class Parts(NamedTuple):
+    """Sorted int64 indices of documents, disjoint."""
+
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+
+    def hash(self) -> str:
+        """SHA-256 over the three parts, as little-endian int64 behind their lengths."""
+        digest = hashlib.sha256(b"parts 1")
+        for part in self:
+            digest.update(np.array(len(part), dtype="<i8").tobytes() + part.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class DocumentSplit:
+    """The split of the files where they state one; what they leave open is drawn, stratified by label, from ``seed``.
+
+    ``num_val`` is the fraction of the training documents that validates, where the files name none. ``num_test`` is
+    the fraction of all that is tested, where the files name none; with ``folds`` the test part is fold number ``fold``
+    of so many instead, whatever the files say. Documents of one group stay together in validation.
+    """
+
+    num_val: float = 0.1
+    num_test: float = 0.2
+    folds: int | None = None
+    fold: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, amount in (("num_val", self.num_val), ("num_test", self.num_test)):
+            if not 0 < amount < 1:
+                raise UserError(f"data.{name}={amount} is not a fraction; choose a number between 0 and 1, such as 0.1")
+        if self.folds is not None and not (self.folds >= 2 and 0 <= self.fold < self.folds):
+            raise UserError(f"data.fold={self.fold} of data.folds={self.folds} is not possible; folds count from 0")
+
+    def __call__(self, labels: np.ndarray, parts: np.ndarray, groups: np.ndarray) -> Parts:
+        """Split documents by their ``labels`` (N,), the ``parts`` (N,) that files name, and ``groups`` (N,)."""
+        random = np.random.RandomState(self.seed)  # the one generator whose stream NumPy promises never to change
+        if self.folds is not None:
+            number = _deal(labels, self.folds, random)
+            train, val, test = number != self.fold, np.zeros(len(labels), dtype=bool), number == self.fold
+        else:
+            train, val, test = parts == "train", parts == "val", parts == "test"
+            train |= parts == ""
+            if not test.any():
+                chosen = _fraction(labels[train], self.num_test, random)
+                test[np.flatnonzero(train)[chosen]] = True
+                train &= ~test
+        if not val.any():
+            free = np.flatnonzero(train)
+            if len(np.unique(groups[free])) > 1:
+                chosen = _whole_groups(groups[free], self.num_val, random)
+            else:
+                chosen = _fraction(labels[free], self.num_val, random)
+            val[free[chosen]] = True
+            train &= ~val
+        result = Parts(*(np.flatnonzero(part) for part in (train, val, test)))
+        for name, part in zip(Parts._fields, result, strict=True):
+            if not len(part):
+                raise UserError(
+                    f"The {name} part is empty: {len(labels)} documents do not suffice for data.num_val={self.num_val} "
+                    f"and data.num_test={self.num_test}. Give more documents, or other fractions"
+                )
+        return result
+
+
+def _deal(labels: np.ndarray, folds: int, random: np.random.RandomState) -> np.ndarray:
+    """A fold for every document, (N,): each class is shuffled and dealt like cards, going on where the last ended."""
+    order = np.concatenate([random.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)])
+    number = np.empty(len(labels), dtype=np.int64)
+    number[order] = np.arange(len(labels)) % folds
+    return number
+
+
+def _fraction(labels: np.ndarray, amount: float, random: np.random.RandomState) -> np.ndarray:
+    """A fraction of every class alike, (n,) indices."""
+    chosen = []
+    for label in np.unique(labels):
+        members = random.permutation(np.flatnonzero(labels == label))
+        chosen.append(members[: round(amount * len(members))])
+    return np.concatenate(chosen) if chosen else np.zeros(0, dtype=np.int64)
+
+
+def _whole_groups(groups: np.ndarray, amount: float, random: np.random.RandomState) -> np.ndarray:
+    """Whole groups until they hold the fraction, (n,) indices."""
+    names, number, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    order = random.permutation(len(names))
+    enough = int(np.searchsorted(np.cumsum(counts[order]), amount * len(groups))) + 1
+    return np.flatnonzero(np.isin(number, order[:enough]))
