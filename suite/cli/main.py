@@ -23,6 +23,9 @@ COMMANDS = {
     "eval": Command(
         "suite.cli.evaluate", "measure a checkpoint again                         attn eval ckpt=PATH [split=test]"
     ),
+    "predict": Command(
+        "suite.cli.predict", "apply a checkpoint to your own files               attn predict ckpt=PATH input=PATH"
+    ),
     "tasks": Command("suite.cli.tasks", "list the tasks, those of installed packages too"),
     "data": Command("suite.cli.data", "list, fetch or verify data sets                    attn data [get|verify NAME]"),
 }

@@ -1,0 +1,17 @@
+"""The KEY=VALUE words of the commands that take a checkpoint."""
+
+from collections.abc import Iterable
+
+from suite.errors import UserError
+
+
+def parse(words: Iterable[str], command: str) -> dict[str, str]:
+    """The words by key; raises UserError for one that is not KEY=VALUE."""
+    return dict(_pair(word, command) for word in words)
+
+
+def _pair(word: str, command: str) -> tuple[str, str]:
+    key, equals, value = word.partition("=")
+    if not equals or not key:
+        raise UserError(f"'{word}' is not KEY=VALUE; see attn {command} --help")
+    return key, value
