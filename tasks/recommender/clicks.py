@@ -6,59 +6,34 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from suite.training.module import TaskModule
 from tasks.recommender.batches import HistoryBatch
 from tasks.recommender.din import DIN
+from tasks.recommender.module import Measuring
 
 
-class Liking(TaskModule):
+class Liking(Measuring):
     """Binary cross-entropy of every event; AUC and AUC within users of a split."""
 
     net: DIN
 
-    def training_step(self, batch: HistoryBatch, batch_idx: int) -> Tensor:
-        """The mean loss of all events of the windows."""
+    def loss_of(self, batch: HistoryBatch) -> Tensor:  # noqa: D102
         logits = self.net(batch.items, batch.liked, batch.users)
         real = batch.items > 0
-        loss = F.binary_cross_entropy_with_logits(logits[real], batch.liked[real].float())
-        self._losses.append(loss.detach())
-        return loss
+        return F.binary_cross_entropy_with_logits(logits[real], batch.liked[real].float())
 
-    def on_train_epoch_start(self) -> None:
-        """Begin to add up the losses."""
-        self._losses: list[Tensor] = []
-
-    def on_validation_epoch_start(self) -> None:
-        """Begin a round."""
+    def begin(self) -> None:  # noqa: D102
         self._told: list[tuple[Tensor, Tensor, Tensor]] = []
 
-    on_test_epoch_start = on_validation_epoch_start
-
-    @torch.no_grad()
-    def validation_step(self, batch: HistoryBatch, batch_idx: int) -> None:
-        """Ask for the event that came after each history."""
+    def keep(self, batch: HistoryBatch) -> None:  # noqa: D102
         assert batch.targets is not None
         assert batch.targets_liked is not None
         logits = self.net.ask(batch.items, batch.liked, batch.lengths, batch.users, batch.targets[:, None])[:, 0]
         self._told.append((logits, batch.targets_liked, batch.users))
 
-    test_step = validation_step
-
-    def on_validation_epoch_end(self) -> None:
-        """Report the round."""
-        self.report({"train/loss": float(torch.stack(self._losses).mean()), **self._figures("val")})
-
-    def on_test_epoch_end(self) -> None:
-        """Leave the figures of ``self.split``."""
-        self.metrics = self._figures(self.split)
-
-    def _figures(self, split: str) -> dict[str, float]:
+    def figures(self) -> dict[str, float]:  # noqa: D102
         logits, liked, users = (torch.cat(column) for column in zip(*self._told, strict=True))
-        return {
-            f"{split}/auc": auc(logits, liked),
-            f"{split}/group_auc": group_auc(logits, liked, users),
-            f"{split}/loss": float(F.binary_cross_entropy_with_logits(logits, liked.float())),
-        }
+        loss = F.binary_cross_entropy_with_logits(logits, liked.float())
+        return {"auc": auc(logits, liked), "group_auc": group_auc(logits, liked, users), "loss": float(loss)}
 
 
 def auc(scores: Tensor, liked: Tensor) -> float:

@@ -146,10 +146,6 @@ class RecommenderData(lightning.LightningDataModule):
         assert self._pieces is not None
         return TrainingWindows(self._pieces, self.histories, self.parts, self.max_length, self.positions)
 
-    def val_dataloader(self) -> Iterable[HistoryBatch]:
-        """The events for validation, each after what came before it."""
-        return self.split_dataloader("val")
-
     def split_dataloader(self, split: str) -> Iterable[HistoryBatch]:
         """The events of a split, each after what came before it."""
         histories, parts = self.histories, self.parts

@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from suite.training.module import OptimizerFactory, TaskModule
 from tasks.recommender.batches import HistoryBatch
@@ -12,7 +12,65 @@ from tasks.recommender.losses import ItemLoss
 from tasks.recommender.sasrec import SequenceEncoder
 
 
-class NextItem(TaskModule):
+class Measuring(TaskModule):
+    """Measures the validation split after every epoch, and any split when asked, batch by batch.
+
+    A subclass writes ``loss_of``, ``begin``, ``keep`` and ``figures``. Lightning's own validation loop is left aside:
+    it would skip an epoch that ``max_steps`` cuts short.
+    """
+
+    def __init__(self, net: nn.Module, optim: OptimizerFactory) -> None:
+        super().__init__(net, optim)
+        self._losses: list[Tensor] = []
+
+    def loss_of(self, batch: HistoryBatch) -> Tensor:
+        """What training makes small."""
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """Forget what was kept."""
+        raise NotImplementedError
+
+    def keep(self, batch: HistoryBatch) -> None:
+        """Measure one batch and keep what ``figures`` needs."""
+        raise NotImplementedError
+
+    def figures(self) -> dict[str, float]:
+        """The metrics of all that was kept, by name without split."""
+        raise NotImplementedError
+
+    def training_step(self, batch: HistoryBatch, batch_idx: int) -> Tensor:
+        """The loss of one batch of windows."""
+        loss = self.loss_of(batch)
+        self._losses.append(loss.detach())
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Measure the validation split and report the round."""
+        loss, self._losses = torch.stack(self._losses).mean(), []
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.net.eval()
+        self.begin()
+        with torch.no_grad():
+            for batch in data.split_dataloader("val"):
+                self.keep(batch.to(self.device))
+        self.net.train()
+        self.report({"train/loss": float(loss), **{f"val/{name}": value for name, value in self.figures().items()}})
+
+    def on_test_epoch_start(self) -> None:
+        """Begin a split."""
+        self.begin()
+
+    def test_step(self, batch: HistoryBatch, batch_idx: int) -> None:
+        """Measure one batch of the split that ``self.split`` names."""
+        self.keep(batch)
+
+    def on_test_epoch_end(self) -> None:
+        """Leave its figures."""
+        self.metrics = {f"{self.split}/{name}": value for name, value in self.figures().items()}
+
+
+class NextItem(Measuring):
     """What comes next, of all items: ``net.training_pairs`` under ``loss``; ranking metrics of what came.
 
     Args:
@@ -35,48 +93,28 @@ class NextItem(TaskModule):
         self.loss = loss
         self.ranking = find_protocol(protocol)
         self.ks = tuple(ks)
-        self._losses: list[Tensor] = []
         self._places: list[Tensor] = []
         self._lists: list[Tensor] = []
 
-    def training_step(self, batch: HistoryBatch, batch_idx: int) -> Tensor:
-        """The loss of one batch of windows."""
+    def loss_of(self, batch: HistoryBatch) -> Tensor:  # noqa: D102
         hidden, targets = self.net.training_pairs(batch.items, batch.lengths)
         loss: Tensor = self.loss(hidden, targets, self.net.table())
-        self._losses.append(loss.detach())
         return loss
 
-    def on_validation_epoch_start(self) -> None:
-        """Begin a round."""
+    def begin(self) -> None:  # noqa: D102
         self._places, self._lists = [], []
 
-    on_test_epoch_start = on_validation_epoch_start
-
-    @torch.no_grad()
-    def validation_step(self, batch: HistoryBatch, batch_idx: int) -> None:
-        """Rank one batch."""
+    def keep(self, batch: HistoryBatch) -> None:  # noqa: D102
         assert batch.targets is not None
         assert batch.seen is not None
         scores = self.net.scores(batch.items, batch.lengths)
         self._places.append(self.ranking(scores, batch.targets, batch.seen))
         self._lists.append(recommended(scores, max(self.ks), batch.seen if self.ranking.filter_seen else None))
 
-    test_step = validation_step
-
-    def on_validation_epoch_end(self) -> None:
-        """Report the round."""
-        loss = torch.stack(self._losses).mean() if self._losses else torch.zeros(())
-        self._losses = []
-        self.report({"train/loss": float(loss), **self._figures("val")})
-
-    def on_test_epoch_end(self) -> None:
-        """Leave the figures of ``self.split``."""
-        self.metrics = self._figures(self.split)
-
-    def _figures(self, split: str) -> dict[str, float]:
+    def figures(self) -> dict[str, float]:  # noqa: D102
         places = torch.cat(self._places)
-        figures: dict[str, Any] = {}
+        told: dict[str, float] = {}
         for k in self.ks:
-            figures |= {f"{name}{self.ranking.suffix}": value for name, value in accuracy(places, k).items()}
-            figures |= beyond_accuracy([rows[:, :k] for rows in self._lists], self.net.popularity, k)
-        return {f"{split}/{name}": value for name, value in figures.items()}
+            told |= {f"{name}{self.ranking.suffix}": value for name, value in accuracy(places, k).items()}
+            told |= beyond_accuracy([rows[:, :k] for rows in self._lists], self.net.popularity, k)
+        return told

@@ -23,6 +23,7 @@ OWN = {
     "graph/npz": ["data.path=FILE"],
     "graph/csv": ["data.nodes=FILE", "data.edges=FILE"],
     "graph/planetoid": ["data.name=NAME"],
+    "recommender/own": ["data.path=FILE"],
 }
 
 

@@ -11,15 +11,15 @@ from suite.errors import UserError
 from tasks.recommender.clicks import auc, group_auc
 from tasks.recommender.evaluation import accuracy, beyond_accuracy, find_protocol, ranks, recommended
 
-B, I = 23, 31
+B, ITEMS = 23, 31
 
 
 def case(seed: int) -> tuple[torch.Tensor, torch.Tensor, list[set[int]]]:
     """Scores with many ties, targets, and what was seen (sometimes the target too)."""
     random = np.random.default_rng(seed)
-    scores = torch.from_numpy(random.integers(0, 6, (B, I + 1)).astype(np.float32))
-    seen = [set(random.integers(1, I + 1, random.integers(0, 9)).tolist()) for _ in range(B)]
-    return scores, torch.from_numpy(random.integers(1, I + 1, B)), seen
+    scores = torch.from_numpy(random.integers(0, 6, (B, ITEMS + 1)).astype(np.float32))
+    seen = [set(random.integers(1, ITEMS + 1, random.integers(0, 9)).tolist()) for _ in range(B)]
+    return scores, torch.from_numpy(random.integers(1, ITEMS + 1, B)), seen
 
 
 def pairs(seen: list[set[int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -35,7 +35,7 @@ def test_ranks_and_metrics_equal_a_loop(seed: int, filtered: bool) -> None:
     places = []
     for row in range(B):
         target = int(targets[row])
-        others = [i for i in range(1, I + 1) if i != target and not (filtered and i in seen[row])]
+        others = [i for i in range(1, ITEMS + 1) if i != target and not (filtered and i in seen[row])]
         places.append(sum(float(scores[row, i]) >= float(scores[row, target]) for i in others))  # ties against us
     found = ranks(scores, targets, pairs(seen) if filtered else None)
     assert found.tolist() == places
@@ -77,10 +77,10 @@ def test_unknown_protocols_are_refused() -> None:
 
 def test_lists_hold_the_best_that_were_not_seen() -> None:
     scores, _, seen = case(0)
-    scores += torch.rand(B, I + 1, generator=torch.Generator().manual_seed(0)) * 0.5
+    scores += torch.rand(B, ITEMS + 1, generator=torch.Generator().manual_seed(0)) * 0.5
     lists = recommended(scores, 4, pairs(seen))
     for row in range(B):
-        order = sorted((i for i in range(1, I + 1) if i not in seen[row]), key=lambda i: -float(scores[row, i]))
+        order = sorted((i for i in range(1, ITEMS + 1) if i not in seen[row]), key=lambda i: -float(scores[row, i]))
         assert lists[row].tolist() == order[:4]
 
 

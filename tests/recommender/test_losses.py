@@ -8,15 +8,15 @@ from torch import Tensor
 from tasks.recommender import losses
 from tasks.recommender.losses import BinaryCrossEntropy, FullSoftmax, GeneralizedBCE, ItemLoss, SampledSoftmax
 
-N, E, I = 13, 5, 7
+N, E, ITEMS = 13, 5, 7
 
 
 @pytest.fixture
 def inputs() -> tuple[Tensor, Tensor, Tensor]:
     torch.manual_seed(0)
     hidden = torch.randn(N, E, dtype=torch.float64, requires_grad=True)
-    table = torch.randn(I + 1, E, dtype=torch.float64, requires_grad=True)
-    return hidden, torch.randint(1, I + 1, (N,)), table
+    table = torch.randn(ITEMS + 1, E, dtype=torch.float64, requires_grad=True)
+    return hidden, torch.randint(1, ITEMS + 1, (N,)), table
 
 
 @pytest.mark.parametrize("chunk", [1, 40, 1 << 20])
@@ -47,7 +47,7 @@ def test_no_piece_of_scores_is_larger_than_256_megabytes() -> None:
 
 @pytest.mark.parametrize("loss", [FullSoftmax(), SampledSoftmax(3), BinaryCrossEntropy(), GeneralizedBCE(3)])
 def test_no_position_gives_zero_and_one_item_a_number(loss: ItemLoss) -> None:
-    assert loss(torch.zeros(0, E), torch.zeros(0, dtype=torch.long), torch.randn(I + 1, E)) == 0.0
+    assert loss(torch.zeros(0, E), torch.zeros(0, dtype=torch.long), torch.randn(ITEMS + 1, E)) == 0.0
     assert loss(torch.randn(2, E), torch.ones(2, dtype=torch.long), torch.randn(2, E)).isfinite()
 
 
@@ -68,10 +68,10 @@ def test_binary_losses_are_their_equations(
     inputs: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hidden, targets, table = inputs
-    raw = torch.randint(1, I, (N, 3))
+    raw = torch.randint(1, ITEMS, (N, 3))
     monkeypatch.setattr(torch, "randint", lambda low, high, shape, **kwargs: raw[:, : shape[1]])
     for loss, number in ((BinaryCrossEntropy(), 1), (GeneralizedBCE(3, 0.75), 3)):
-        rate = 3 / (I - 1)
+        rate = 3 / (ITEMS - 1)
         beta = 1.0 if number == 1 else rate * (0.75 * (1 - 1 / rate) + 1 / rate)
         each = []
         for n in range(N):
