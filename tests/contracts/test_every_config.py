@@ -26,6 +26,7 @@ OWN = {
     "documents/csv": ["data.path=FILE.csv"],
     "documents/jsonl": ["data.path=FILE.jsonl"],
     "documents/parquet": ["data.path=FILE.parquet"],
+    "recommender/own": ["data.path=FILE"],
 }
 
 

@@ -1,0 +1,156 @@
+"""DIN: how likely a user likes an item, from the events of the past that matter to this item."""
+
+# B sequences, L events, T candidates, E width, I items (0 is padding), U users (0 is nobody we know), G genres
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from suite.attention.build import build_attention
+from suite.attention.capture import capture
+from suite.attention.dropout import dropout
+from suite.attention.patterns import Causal, Full
+from suite.attention.scores import Score
+
+
+class ActivationUnit(Score):
+    """DIN's score: a small network sees both sides, their difference and their product.
+
+    score = w . act(W [query, key, query - key, query * key] + b)   (Zhou et al. 2018, section 4.3 and figure 2)
+
+    The paper's Dice is a SiLU here. Shape: as every score; ``attention.score`` of ``conf/attention/activation_unit``.
+    """
+
+    def __init__(self, head_dim: int, hidden_dim: int = 36) -> None:
+        super().__init__()
+        self.hidden, self.out = nn.Linear(4 * head_dim, hidden_dim), nn.Linear(hidden_dim, 1)
+
+    def pairs(self, query: Tensor, key: Tensor) -> Tensor:  # noqa: D102
+        query, key = torch.broadcast_tensors(query, key)
+        joined = torch.cat([query, key, query - key, query * key], dim=-1)
+        return self.out(F.silu(self.hidden(joined)))[..., 0]
+
+
+class DIN(nn.Module):
+    """Deep interest network (Zhou et al. 2018), every event of a window a sample with the events before it.
+
+    x_i = V[i] + mean over genres g of i of G[g];   key_j = x_j + R[liked_j]
+    interest = attend(query = x_candidate, keys and values = key_1 ... key_{t-1}, and one that stands for no past)
+    logit = MLP [interest, x_candidate, interest * x_candidate, sum of traits of the user]
+
+    The paper adds the keys up with unnormalised weights; here the alignment is the core's choice (softmax).
+
+    Args:
+        num_items, genres (I lists), traits (U lists of text): from the data; no id of a user, so a new one is served.
+        attention: the choices of ``suite.attention.build``; the pattern is joined with ``Causal``.
+        embed_dim, hidden_dim, dropout: E, width of the MLP, and dropout of its input and hidden layer.
+
+    Shape: items, liked (B, L), users (B,) -> logits (B, L), one for every event, from those before it.
+    """
+
+    genre_weights: Tensor
+    trait_codes: Tensor
+    popularity: Tensor
+
+    def __init__(
+        self,
+        num_items: int,
+        popularity: Sequence[int],
+        genres: Sequence[Sequence[int]],
+        traits: Sequence[Sequence[str]],
+        attention: Mapping[str, Any],
+        embed_dim: int = 32,
+        hidden_dim: int = 64,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        if not 0.0 <= dropout < 1.0:
+            raise ValueError(f"dropout must be a probability in [0, 1), got {dropout}")
+        self.dropout = dropout
+        self.register_buffer("popularity", torch.tensor(popularity, dtype=torch.float32), persistent=False)
+        self.register_buffer("genre_weights", _mean_of_genres(genres, num_items), persistent=False)
+        self.register_buffer("trait_codes", _codes(traits), persistent=False)
+        self.items = nn.Embedding(num_items + 1, embed_dim, padding_idx=0)
+        self.genres = nn.Linear(max(1, self.genre_weights.shape[1]), embed_dim, bias=False)
+        self.traits = nn.Embedding(int(self.trait_codes.max()) + 1, embed_dim, padding_idx=0)
+        self.reaction = nn.Embedding(2, embed_dim)
+        self.no_past = nn.Parameter(torch.zeros(embed_dim))
+        for table in (self.items.weight, self.traits.weight, self.reaction.weight, self.genres.weight):
+            nn.init.normal_(table, std=0.05)
+        self.attention = build_attention(attention, num_heads=1, head_dim=embed_dim)
+        chosen = self.attention.pattern
+        self.attention.pattern = Causal() if isinstance(chosen, Full) else chosen & Causal()
+        self.mlp_in, self.mlp_out = nn.Linear(4 * embed_dim, hidden_dim), nn.Linear(hidden_dim, 1)
+
+    def forward(self, items: Tensor, liked: Tensor, users: Tensor) -> Tensor:
+        """The logit of liking, for every event of every window."""
+        x = self.embed(items)
+        past = self.past(x, liked)[:, :-1]
+        return self.answer(x, self.attention(x[:, None], past[:, None], past[:, None]).context[:, 0], users)
+
+    def ask(self, items: Tensor, liked: Tensor, lengths: Tensor, users: Tensor, candidates: Tensor) -> Tensor:
+        """The logits of candidates (B, T) after the histories (B, L): the same as if each were the next event."""
+        past = self.past(self.embed(items), liked)
+        x = self.embed(candidates)
+        real = torch.arange(past.shape[1], device=items.device) <= lengths[:, None]
+        pattern, self.attention.pattern = self.attention.pattern, Full()  # every candidate stands behind the history
+        try:
+            context = self.attention(x[:, None], past[:, None], past[:, None], mask=real[:, None, None]).context[:, 0]
+        finally:
+            self.attention.pattern = pattern
+        return self.answer(x, context, users)
+
+    def embed(self, items: Tensor) -> Tensor:
+        """Items with their genres, (...) -> (..., E)."""
+        return self.items(items) + self.genres(self.genre_weights[items])
+
+    def past(self, x: Tensor, liked: Tensor) -> Tensor:
+        """Keys and values (B, L + 1, E): no past, then every event with the user's reaction."""
+        start = self.no_past.expand(len(x), 1, -1)
+        return torch.cat([start, x + self.reaction(liked.long())], dim=1)
+
+    def answer(self, x: Tensor, interest: Tensor, users: Tensor) -> Tensor:
+        """Logits from candidates and interest (B, T, E)."""
+        person = self.traits(self.trait_codes[users]).sum(1)[:, None].expand_as(x)
+        joined = dropout(torch.cat([interest, x, interest * x, person], dim=-1), self.dropout, self.training)
+        hidden = dropout(F.silu(self.mlp_in(joined)), self.dropout, self.training)
+        return self.mlp_out(hidden)[..., 0]
+
+    def scores(self, items: Tensor, lengths: Tensor) -> Tensor:
+        """Logits of liking of all items after each history (taken as liked, of a new user): (B, L) -> (B, I + 1)."""
+        every = torch.arange(len(self.popularity), device=items.device)[None]
+        rows = zip(items.split(1), lengths.split(1), strict=True)
+        nobody = torch.zeros(1, dtype=torch.long, device=items.device)
+        return torch.cat([self.ask(row, row > 0, length, nobody, every) for row, length in rows])
+
+    def explain(self, items: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """``scores``, and how much the best item that is new attended to each event, (B, L)."""
+        scores = self.scores(items, lengths)
+        best = scores.scatter(1, items, -torch.inf).index_fill(1, torch.zeros(1, dtype=torch.long), -torch.inf)
+        nobody = torch.zeros(len(items), dtype=torch.long, device=items.device)
+        with capture(self) as maps:
+            self.ask(items, items > 0, lengths, nobody, best.argmax(1, keepdim=True))
+        weights = maps["attention"][-1][:, 0, 0, 1:]  # without the key that stands for no past
+        return scores, weights
+
+
+def _mean_of_genres(genres: Sequence[Sequence[int]], num_items: int) -> Tensor:
+    """Weights (I + 1, G) whose product with an embedding is the mean over an item's genres."""
+    width = 1 + max((number for numbers in genres for number in numbers), default=0)
+    weights = torch.zeros(num_items + 1, width)
+    for item, numbers in enumerate(genres, start=1):
+        for number in numbers:
+            weights[item, number] = 1.0 / len(numbers)
+    return weights
+
+
+def _codes(traits: Sequence[Sequence[str]]) -> Tensor:
+    """A number for every trait of every user, (U + 1, columns); row 0 and code 0 stand for what is not known."""
+    columns = list(zip(*traits, strict=True)) or [()]
+    names = sorted({(place, value) for place, column in enumerate(columns) for value in column})
+    code = {name: number for number, name in enumerate(names, start=1)}
+    rows = [[code[place, value] for place, value in enumerate(row)] for row in traits]
+    return torch.tensor([[0] * len(columns), *rows], dtype=torch.long)

@@ -1,0 +1,85 @@
+"""Windows and prefixes, against slow loops."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from tasks.recommender.batches import Measured, Pieces, TrainingWindows, batch_sizes
+from tasks.recommender.histories import Histories
+from tasks.recommender.splits import LeaveOneOut
+
+
+@pytest.mark.parametrize("max_length", [1, 4, 5, 50])
+def test_every_training_event_but_the_first_is_a_target_once_an_epoch(histories: Histories, max_length: int) -> None:
+    parts = LeaveOneOut()(histories)
+    windows = TrainingWindows(Pieces(histories, 4.0), histories, parts, max_length, positions=23)
+    wanted: Counter[tuple[int, int]] = Counter()
+    for user in range(histories.num_users):
+        for place in range(histories.offsets[user] + 1, parts.train_ends[user]):
+            wanted[user + 1, int(histories.items[place])] += 1
+    for _ in range(3):
+        met: Counter[tuple[int, int]] = Counter()
+        for batch in windows:
+            assert batch.items.shape[1] <= max_length + 1
+            for user, row, length in zip(
+                batch.users.tolist(), batch.items.tolist(), batch.lengths.tolist(), strict=True
+            ):
+                assert all(row[:length])
+                assert not any(row[length:])
+                met.update((user, item) for item in row[1:length])
+        assert met == wanted
+
+
+def test_windows_are_pieces_of_the_history_with_its_likes(histories: Histories) -> None:
+    parts = LeaveOneOut()(histories)
+    for batch in TrainingWindows(Pieces(histories, 4.0), histories, parts, 6, positions=40):
+        for row, liked, length, user in zip(batch.items, batch.liked, batch.lengths, batch.users, strict=True):
+            start, end = histories.offsets[user - 1], parts.train_ends[user - 1]
+            pieces = [
+                place
+                for place in range(start, end - length + 1)
+                if histories.items[place : place + length].tolist() == row[:length].tolist()
+                and (histories.ratings[place : place + length] >= 4).tolist() == liked[:length].tolist()
+            ]
+            assert pieces
+
+
+def test_borders_are_redrawn(histories: Histories) -> None:
+    torch.manual_seed(0)
+    windows = TrainingWindows(Pieces(histories, 4.0), histories, LeaveOneOut()(histories), 5, positions=1000)
+    starts = {tuple(sorted(windows._windows()[1].tolist())) for _ in range(20)}
+    assert len(starts) == 5
+
+
+@pytest.mark.parametrize("max_length", [3, 50])
+def test_a_measured_event_comes_with_all_that_was_before_it(histories: Histories, max_length: int) -> None:
+    parts = LeaveOneOut()(histories)
+    batches = list(Measured(Pieces(histories, 4.0), histories, parts, "test", max_length, positions=20))
+    found = {}
+    for batch in batches:
+        assert batch.targets is not None
+        assert batch.seen is not None
+        for row in range(len(batch.targets)):
+            length = int(batch.lengths[row])
+            found[int(batch.users[row]) - 1] = (
+                batch.items[row, :length].tolist(),
+                int(batch.targets[row]),
+                sorted(batch.seen[1][batch.seen[0] == row].tolist()),
+            )
+    assert sorted(found) == [0, 2, 4]
+    for user, (items, target, seen) in found.items():
+        events = histories.items[histories.offsets[user] : histories.offsets[user + 1]].tolist()
+        assert items == events[:-1][-max_length:]
+        assert (target, seen) == (events[-1], sorted(events[:-1]))
+
+
+def test_a_batch_holds_about_the_positions_asked_for() -> None:
+    lengths = sorted(np.random.default_rng(0).integers(1, 90, 301).tolist(), reverse=True)
+    sizes = batch_sizes(lengths, 100)
+    assert sum(sizes) == 301
+    begin = 0
+    for size in sizes:
+        assert size == 1 or size * lengths[begin] <= 100
+        begin += size

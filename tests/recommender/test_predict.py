@@ -1,0 +1,75 @@
+"""``attn predict``: histories as ids or titles in, the best items and what was attended out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from suite.config import compose
+from suite.training.launch import launch
+from tests.cli.conftest import Attn, attn  # noqa: F401
+
+
+@pytest.fixture(scope="module", params=["sasrec", "bert4rec", "din"])
+def ckpt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp(request.param) / "run"
+    overrides = ["task=recommender", f"model=recommender/{request.param}", "data=recommender/synthetic"]
+    launch(compose([*overrides, "debug=one_pass", f"run_dir={run}"]))
+    return run / "checkpoints" / "best.ckpt"
+
+
+def lines(stdout: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stdout.splitlines()]
+
+
+def test_histories_of_ids_and_titles_are_answered(ckpt: Path, attn: Attn, tmp_path: Path) -> None:  # noqa: F811
+    records = [
+        {"user": 7, "history": ["3", "4", 6]},
+        {"history": ["Item 3", "item 4 ", "Item 6"]},
+        {"user": "new", "history": []},
+        {"user": "odd", "history": ["nothing", "4"]},
+        {"user": "long", "history": [str(n) for n in range(37)]},
+    ]
+    (tmp_path / "in.jsonl").write_text("\n".join(json.dumps(record) for record in records) + "\n")
+    done = attn("predict", f"ckpt={ckpt}", "input=in.jsonl", "predict.top=4", "predict.attended=2")
+    assert done.returncode == 0, done.stderr
+    ids, titles, new, odd, long = lines(done.stdout)
+    assert (ids["user"], len(ids["items"]), len(ids["attended"])) == ("7", 4, 2)
+    assert ids["items"] == titles["items"]
+    assert ids["attended"] == titles["attended"]
+    assert not {item["item"] for item in ids["items"]} & {"3", "4", "6"}
+    assert {event["item"] for event in ids["attended"]} <= {"3", "4", "6"}
+    assert [item["score"] for item in ids["items"]] == sorted((i["score"] for i in ids["items"]), reverse=True)
+    assert (new["cold"], new["attended"], len(new["items"])) == (True, [], 4)
+    assert (odd["unknown"], odd["cold"]) == (["nothing"], False)
+    assert long["items"] == []  # everything was met
+
+
+def test_a_table_of_events_is_read_in_time_order(ckpt: Path, attn: Attn, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "in.csv").write_text("user,item,time\na,6,3\nb,5,1\na,3,1\na,4,2\n")
+    (tmp_path / "in.jsonl").write_text('{"user": "a", "history": ["3", "4", "6"]}\n["5"]\n')
+    table = attn("predict", f"ckpt={ckpt}", "input=in.csv", "output=out.jsonl")
+    plain = attn("predict", f"ckpt={ckpt}", "input=in.jsonl")
+    assert (table.returncode, plain.returncode) == (0, 0)
+    first, second = lines((tmp_path / "out.jsonl").read_text())
+    assert first == lines(plain.stdout)[0]
+    assert second["items"] == lines(plain.stdout)[1]["items"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("in.jsonl", '{"history": ["3"]}\n{"history"\n', "row 2: not a line of JSON"),
+        ("in.jsonl", '{"user": 3}\n', "row 1: needs"),
+        ("in.jsonl", '{"history": [["3"]]}\n', "row 1: needs"),
+        ("in.csv", "who,item\na,3\n", "needs the columns user and item"),
+        ("in.csv", "user,item\na,3\nb,\n", "row 3: every row needs"),
+        ("in.csv", "user,item,time\na,3,late\n", "row 2, column time: 'late' is not a number"),
+        ("in.txt", "3", "should end in .jsonl or .csv"),
+    ],
+)
+def test_bad_input_is_told(ckpt: Path, attn: Attn, tmp_path: Path, name: str, content: str, message: str) -> None:  # noqa: F811
+    (tmp_path / name).write_text(content)
+    done = attn("predict", f"ckpt={ckpt}", f"input={name}")
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
