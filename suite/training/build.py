@@ -11,6 +11,7 @@ import hydra.utils
 import lightning.pytorch as pl
 import torch
 from hydra.errors import InstantiationException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from suite.config.packages import GROUP, config_packages
 from suite.errors import UserError
@@ -92,7 +93,7 @@ def instantiate(node: Mapping[str, Any], where: str, **arguments: Any) -> Any:
         cause = error.__cause__
         if isinstance(cause, UserError):
             raise cause from None
-        if isinstance(cause, (TypeError, ValueError)):
+        if isinstance(cause, (TypeError, ValueError, MisconfigurationException)):
             raise UserError(f"{where}: {cause}") from error
         raise
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from suite.errors import UserError
 from suite.training import rundir
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def launch(config: dict[str, Any]) -> Path:
     try:
         tracking.start(trainer.loggers, config, provenance)
         started = time.perf_counter()
-        trainer.fit(module, datamodule=data)
+        _fit(trainer, module, data)
         seconds = time.perf_counter() - started
         result = _evaluate(config, trainer, module, data)
         result |= {"fit_seconds": round(seconds, 3), "run_dir": str(run_dir)}
@@ -51,6 +52,16 @@ def launch(config: dict[str, Any]) -> Path:
     finally:
         tracking.finish(trainer.loggers, succeeded)
     return run_dir
+
+
+def _fit(trainer: Any, module: Any, data: Any) -> None:
+    """Train; what Lightning refuses of the trainer's settings is told as it says it, without its traceback."""
+    from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+    try:
+        trainer.fit(module, datamodule=data)
+    except MisconfigurationException as error:
+        raise UserError(f"trainer: {error}") from error
 
 
 def _evaluate(config: dict[str, Any], trainer: Any, module: Any, data: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.cli.conftest import Attn
 
@@ -64,6 +65,24 @@ def test_wrong_input_is_told_plainly(attn: Attn, tmp_path: Path, arguments: tupl
     assert message in " ".join(done.stderr.split()), done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("runs/*/*/checkpoints"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer.gradient_clip_val=1.0", "Automatic gradient clipping is not supported for manual optimization"),
+        pytest.param(
+            "trainer=gpu",
+            "No supported gpu backend found",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU"),
+        ),
+    ],
+)
+def test_what_lightning_refuses_is_told_as_plainly(attn: Attn, override: str, message: str) -> None:
+    done = attn("train", *SYNTHETIC, override)
+    assert done.returncode == 2
+    assert f"attn: trainer: {message}" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_presets_of_another_task_are_refused(attn: Attn, tmp_path: Path) -> None:
