@@ -1,5 +1,6 @@
 """Every command that the documents show is run, and every file that they name exists."""
 
+import io
 import re
 import shlex
 import subprocess
@@ -21,29 +22,49 @@ def shown(document: Path) -> list[str]:
     return [line.split("  #")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
 
 
+def task_of(document: Path) -> str:
+    """The task whose run the document's commands go on with."""
+    return document.parent.name if document.parent.parent.name == "tasks" else "graph"
+
+
 COMMANDS = sorted({line for document in DOCUMENTS for line in shown(document)})
-ATTN = [line for line in COMMANDS if line.startswith("attn ")]
+ATTN = sorted({(task_of(document), line) for document in DOCUMENTS for line in shown(document) if "attn " in line})
+ATTN = [(task, line) for task, line in ATTN if re.match(r"attn |echo .* \| attn ", line)]
 
 
 def files_of_a_user(folder: Path) -> None:
-    """A graph of a user's own, in both forms."""
+    """A graph of a user's own in both forms, and events of users."""
     rng = np.random.default_rng(0)
     edges = rng.integers(0, 30, (2, 60))
     labels = np.arange(30) % 3
     np.savez(folder / "my.npz", x=rng.random((30, 4)), edge_index=edges, y=labels)
     rows = [f"n{node},{labels[node]},{node % 2},{node % 5}" for node in range(30)]
     (folder / "nodes.csv").write_text("\n".join(["id,label,a,b", *rows]))
+    (folder / "histories.jsonl").write_text('{"user": "7", "history": ["1", "2"]}\n')
+    events = [f"u{user},i{(3 * user + event) % 11},{event}" for user in range(9) for event in range(6)]
+    (folder / "events.csv").write_text("\n".join(["user,item,time", *events]))
     (folder / "edges.csv").write_text("\n".join(["source,target", *(f"n{a},n{b}" for a, b in edges.T)]))
 
 
-@pytest.mark.parametrize("line", ATTN)
-def test_every_attn_command_works_as_shown(line: str, attn: Attn, tmp_path: Path, data_dir: Path) -> None:  # noqa: F811
+@pytest.mark.parametrize(("task", "line"), ATTN)
+def test_every_attn_command_works_as_shown(
+    task: str,
+    line: str,
+    attn: Attn,  # noqa: F811
+    tmp_path: Path,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     files_of_a_user(tmp_path)
-    words = shlex.split(re.sub(r"range\(\d+\)", "range(2)", line))[1:]  # a sweep's first two runs
+    said, _, command = line.rpartition(" | ")
+    typed = " ".join(shlex.split(said)[1:]) + "\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
+    words = shlex.split(re.sub(r"range\(\d+\)", "range(2)", command))[1:]  # a sweep's first two runs
     if words[0] == "train" and not any(word.startswith("-") and word != "-m" for word in words):
         words += ["debug=one_pass"]
-    if "eval" in words:
-        assert attn("train", "task=graph", "data=graph/synthetic", "debug=one_pass", "run_dir=RUN").returncode == 0
+    if words[0] in ("eval", "predict"):
+        before = ["train", f"task={task}", f"data={task}/synthetic", "debug=one_pass", "run_dir=RUN"]
+        assert attn(*before).returncode == 0
     done = attn(*words, SUITE_DATA_DIR=str(data_dir))
     assert done.returncode == 0, done.stderr
 

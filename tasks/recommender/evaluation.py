@@ -32,7 +32,6 @@ class RankingProtocol(Protocol):
     """Turns scores into ranks, and has a suffix for the names of metrics."""
 
     suffix: str
-    filter_seen: bool
 
     def __call__(self, scores: Tensor, targets: Tensor, seen: tuple[Tensor, Tensor]) -> Tensor:
         """The place of every target, (B,)."""
@@ -55,11 +54,11 @@ class SampledRanking:
     """Among ``number`` items drawn evenly from those never seen: for comparison with old papers alone.
 
     It ranks models in another order than the full list does (Krichene & Rendle 2020), so its name stands in every
-    metric. The draw depends on the target and ``seed`` alone.
+    metric. The draw depends on the targets of a batch and ``seed`` alone.
     """
 
     def __init__(self, number: int = 100, seed: int = 0) -> None:
-        self.number, self.seed, self.filter_seen = number, seed, True
+        self.number, self.seed = number, seed
         self.suffix = f"_sampled{number}"
 
     def __call__(self, scores: Tensor, targets: Tensor, seen: tuple[Tensor, Tensor]) -> Tensor:
