@@ -26,7 +26,7 @@ ATTN = [line for line in COMMANDS if line.startswith("attn ")]
 
 
 def files_of_a_user(folder: Path) -> None:
-    """A graph of a user's own, in both forms."""
+    """A graph of a user's own, in both forms, and a table of events."""
     rng = np.random.default_rng(0)
     edges = rng.integers(0, 30, (2, 60))
     labels = np.arange(30) % 3
@@ -34,6 +34,7 @@ def files_of_a_user(folder: Path) -> None:
     rows = [f"n{node},{labels[node]},{node % 2},{node % 5}" for node in range(30)]
     (folder / "nodes.csv").write_text("\n".join(["id,label,a,b", *rows]))
     (folder / "edges.csv").write_text("\n".join(["source,target", *(f"n{a},n{b}" for a, b in edges.T)]))
+    (folder / "events.csv").write_text("\n".join(["user,item", *(f"u{n // 6},i{n * n % 7}" for n in range(60))]))
 
 
 @pytest.mark.parametrize("line", ATTN)
