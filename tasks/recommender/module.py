@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from suite.training.module import OptimizerFactory, TaskModule
 from tasks.recommender.batches import HistoryBatch
-from tasks.recommender.evaluation import accuracy, beyond_accuracy, find_protocol, recommended
+from tasks.recommender.evaluation import FullRanking, accuracy, beyond_accuracy, find_protocol, recommended
 from tasks.recommender.losses import ItemLoss
 from tasks.recommender.sasrec import SequenceEncoder
 
@@ -75,7 +75,7 @@ class NextItem(Measuring):
 
     Args:
         loss: compares hidden states and items (``losses``).
-        protocol: full | full_unfiltered | sampled100; the last stands in the name of every metric it made.
+        protocol: full | full_unfiltered | sampled100; the others stand beside the full ranking, under their names.
         ks: lengths of the list that metrics look at.
     """
 
@@ -91,9 +91,9 @@ class NextItem(Measuring):
     ) -> None:
         super().__init__(net, optim)
         self.loss = loss
-        self.ranking = find_protocol(protocol)
+        self.rankings = {ranking.suffix: ranking for ranking in (FullRanking(), find_protocol(protocol))}
         self.ks = tuple(ks)
-        self._places: list[Tensor] = []
+        self._places: dict[str, list[Tensor]] = {}
         self._lists: list[Tensor] = []
 
     def loss_of(self, batch: HistoryBatch) -> Tensor:  # noqa: D102
@@ -102,19 +102,20 @@ class NextItem(Measuring):
         return loss
 
     def begin(self) -> None:  # noqa: D102
-        self._places, self._lists = [], []
+        self._places, self._lists = {suffix: [] for suffix in self.rankings}, []
 
     def keep(self, batch: HistoryBatch) -> None:  # noqa: D102
         assert batch.targets is not None
         assert batch.seen is not None
         scores = self.net.scores(batch.items, batch.lengths)
-        self._places.append(self.ranking(scores, batch.targets, batch.seen))
-        self._lists.append(recommended(scores, max(self.ks), batch.seen if self.ranking.filter_seen else None))
+        for suffix, ranking in self.rankings.items():
+            self._places[suffix].append(ranking(scores, batch.targets, batch.seen))
+        self._lists.append(recommended(scores, max(self.ks), batch.seen))
 
     def figures(self) -> dict[str, float]:  # noqa: D102
-        places = torch.cat(self._places)
         told: dict[str, float] = {}
         for k in self.ks:
-            told |= {f"{name}{self.ranking.suffix}": value for name, value in accuracy(places, k).items()}
+            for suffix, places in self._places.items():
+                told |= {f"{name}{suffix}": value for name, value in accuracy(torch.cat(places), k).items()}
             told |= beyond_accuracy([rows[:, :k] for rows in self._lists], self.net.popularity, k)
         return told
