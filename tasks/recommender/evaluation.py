@@ -32,7 +32,6 @@ class RankingProtocol(Protocol):
     """Turns scores into ranks, and has a suffix for the names of metrics."""
 
     suffix: str
-    filter_seen: bool
 
     def __call__(self, scores: Tensor, targets: Tensor, seen: tuple[Tensor, Tensor]) -> Tensor:
         """The place of every target, (B,)."""
@@ -59,7 +58,7 @@ class SampledRanking:
     """
 
     def __init__(self, number: int = 100, seed: int = 0) -> None:
-        self.number, self.seed, self.filter_seen = number, seed, True
+        self.number, self.seed = number, seed
         self.suffix = f"_sampled{number}"
 
     def __call__(self, scores: Tensor, targets: Tensor, seen: tuple[Tensor, Tensor]) -> Tensor:
