@@ -2,10 +2,10 @@
 
     python benchmarks/recommender_recbole.py --recbole ENVIRONMENT/bin/python [--steps 3] [--rounds 3] [--threads 1]
 
-RecBole's default (two layers, two heads, 64/256, dropout 0.5, length 50, cross-entropy over all items) encodes the prefix of
-every target by itself, 2,048 a step; its epoch is 48 steps, of which ``--steps`` are timed in each round. Ours is a whole
-epoch over the same 97,171 targets with the same shape, in windows: not the same contexts, so read it beside the
-accuracies in tasks/recommender/RESULTS.md. Rounds are interleaved. Target: at most 0.015.
+RecBole's default (two layers, two heads, 64/256, dropout 0.5, length 50, cross-entropy over all items) encodes the
+prefix of every target by itself, 2,048 a step; its epoch is 48 steps, of which ``--steps`` are timed in each round.
+Ours is a whole epoch over the same 97,171 targets with the same shape, in windows: not the same contexts, so read it
+beside the accuracies in tasks/recommender/RESULTS.md. Rounds are interleaved. Target: at most 0.015.
 """
 
 import argparse
@@ -33,7 +33,7 @@ class Absent(types.ModuleType):  # tuners that training does not call
         return type(name, (), {"__init__": lambda self, *a, **k: None})
 
 for name in ("ray", "ray.tune", "ray.tune.schedulers", "hyperopt", "hyperopt.base", "hyperopt.utils",
-             "hyperopt.pyll", "hyperopt.pyll.base"):
+             "hyperopt.pyll", "hyperopt.pyll.base", "torch.utils.tensorboard", "tensorboard"):
     try:
         __import__(name)
     except ImportError:

@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
     @torch.no_grad()
     def our_evaluation() -> None:
         for batch in two_hundred:
-            module.ranking(module.net.scores(batch.items, batch.lengths), batch.targets, batch.seen)
+            module.rankings[""](module.net.scores(batch.items, batch.lengths), batch.targets, batch.seen)
 
     two_hundred = some_users(data, 200)
     assert measured.seen is not None

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from suite.training.module import OptimizerFactory, TaskModule
 from tasks.recommender.batches import HistoryBatch
-from tasks.recommender.evaluation import accuracy, beyond_accuracy, find_protocol, recommended
+from tasks.recommender.evaluation import FullRanking, accuracy, beyond_accuracy, find_protocol, recommended
 from tasks.recommender.losses import ItemLoss
 from tasks.recommender.sasrec import SequenceEncoder
 
@@ -75,8 +75,7 @@ class NextItem(Measuring):
 
     Args:
         loss: compares hidden states and items (``losses``).
-        protocol: full | full_unfiltered | sampled100; what is not full comes beside it, named in every metric it made,
-            so that selection and readers always have the full ranking.
+        protocol: full | full_unfiltered | sampled100; the others stand beside the full ranking, under their names.
         ks: lengths of the list that metrics look at.
     """
 
@@ -92,9 +91,9 @@ class NextItem(Measuring):
     ) -> None:
         super().__init__(net, optim)
         self.loss = loss
-        self.rankings = [find_protocol(name) for name in dict.fromkeys(("full", protocol))]
+        self.rankings = {ranking.suffix: ranking for ranking in (FullRanking(), find_protocol(protocol))}
         self.ks = tuple(ks)
-        self._places: list[list[Tensor]] = []
+        self._places: dict[str, list[Tensor]] = {}
         self._lists: list[Tensor] = []
 
     def loss_of(self, batch: HistoryBatch) -> Tensor:  # noqa: D102
@@ -103,20 +102,20 @@ class NextItem(Measuring):
         return loss
 
     def begin(self) -> None:  # noqa: D102
-        self._places, self._lists = [[] for _ in self.rankings], []
+        self._places, self._lists = {suffix: [] for suffix in self.rankings}, []
 
     def keep(self, batch: HistoryBatch) -> None:  # noqa: D102
         assert batch.targets is not None
         assert batch.seen is not None
         scores = self.net.scores(batch.items, batch.lengths)
-        for places, ranking in zip(self._places, self.rankings, strict=True):
-            places.append(ranking(scores, batch.targets, batch.seen))
+        for suffix, ranking in self.rankings.items():
+            self._places[suffix].append(ranking(scores, batch.targets, batch.seen))
         self._lists.append(recommended(scores, max(self.ks), batch.seen))
 
     def figures(self) -> dict[str, float]:  # noqa: D102
         told: dict[str, float] = {}
         for k in self.ks:
-            for places, ranking in zip(self._places, self.rankings, strict=True):
-                told |= {f"{name}{ranking.suffix}": value for name, value in accuracy(torch.cat(places), k).items()}
+            for suffix, places in self._places.items():
+                told |= {f"{name}{suffix}": value for name, value in accuracy(torch.cat(places), k).items()}
             told |= beyond_accuracy([rows[:, :k] for rows in self._lists], self.net.popularity, k)
         return told

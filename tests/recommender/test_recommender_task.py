@@ -32,7 +32,7 @@ def test_it_learns_the_order_and_protocols_name_themselves(tmp_path: Path) -> No
     assert full["test/hr@10"] > 0.6  # 10 of 37 items by chance are 0.27
     sampled = evaluate_checkpoint(ckpt, "test", ["module.protocol=sampled100"])
     assert sampled["test/hr@10_sampled100"] == pytest.approx(full["test/hr@10"])  # fewer than 100 are left to draw
-    assert sampled["test/hr@10"] == full["test/hr@10"]  # the full ranking stays beside it
+    assert sampled["test/hr@10"] == full["test/hr@10"]  # the full ranking stands beside it, and selects
     assert "test/ndcg@10_unfiltered" in evaluate_checkpoint(ckpt, "test", ["module.protocol=full_unfiltered"])
     ordered = evaluate_checkpoint(ckpt, "train", [])
     assert ordered["train/hr@10"] > 0.5
