@@ -53,25 +53,6 @@ def packing(segments: Segments) -> tuple[Tensor, Tensor]:
     return order, torch.bincount(step).cpu()  # the sizes steer the loop over steps, so they live on the host
 
 
-class Convolution(nn.Module):
-    """A convolution of width 3 that does not cross the bounds of a segment, then ReLU   (Kim 2014, eq. 2).
-
-    out[i] = ReLU(W_left x[i - 1] + W x[i] + W_right x[i + 1] + b), with zeros for neighbours in other segments.
-
-    Shape: (M, E) -> (M, D).
-    """
-
-    def __init__(self, embed_dim: int, hidden_dim: int) -> None:
-        super().__init__()
-        self.layer = nn.Linear(embed_dim, 3 * hidden_dim)
-        self.width = hidden_dim
-
-    def forward(self, x: Tensor, segments: Segments) -> Tensor:
-        """Encode every row from itself and its two neighbours."""
-        left, own, right = self.layer(x).chunk(3, dim=1)
-        return F.relu(beside(left, own, right, segments))
-
-
 def beside(left: Tensor, own: Tensor, right: Tensor, segments: Segments) -> Tensor:
     """own[i] + left[i - 1] + right[i + 1], where the neighbours are of the same segment: (M, D) each -> (M, D)."""
     if len(own) < 2:
