@@ -42,6 +42,15 @@ def test_every_task_composes_and_names_itself(task: str) -> None:
     assert (CONF / "task" / f"{task}.yaml").read_text().splitlines()[0] == "# @package _global_"
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_training_of_every_task_ends(task: str) -> None:
+    own = yaml.safe_load((CONF / "task" / f"{task}.yaml").read_text()).get("trainer", {})
+    config = compose([f"task={task}", f"data={task}/synthetic"])
+    assert {key: config["trainer"][key] for key in own} == own  # no preset of the trainer wins over them
+    bounds = config["trainer"]["max_epochs"], config["trainer"]["max_steps"], config["selection"]["patience"] or -1
+    assert max(bounds) > 0
+
+
 @pytest.mark.parametrize(("task", "data"), of_task("data"))
 def test_every_data_preset_builds(task: str, data: str) -> None:
     config = compose([f"task={task}", f"data={data}", *OWN.get(data, [])])
