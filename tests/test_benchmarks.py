@@ -22,6 +22,8 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
         ("attention_memory", "ours MiB"),
         ("segment_pooling", "ours, segments"),
         ("documents_step", "ours HAN"),
+        ("recommender_step", "ours"),
+        ("recommender_users", "ms a user"),
     ],
 )
 def test_it_prints_its_table(name: str, said: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
