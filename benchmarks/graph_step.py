@@ -120,7 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
         "PyG GATv2Conv": pyg(GATv2Conv, data),
         "ours GATv2": ours("gatv2", data),
     }
-    for threads in options.threads:
+    for threads in [1] if options.quick else options.threads:
         torch.set_num_threads(threads)
         for place, what in enumerate(("training step", "forward pass")):
             samples = interleaved({name: calls[place] for name, calls in candidates.items()}, rounds, least)

@@ -148,7 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     two_hundred = some_users(data, 200)
     assert measured.seen is not None
-    for threads in options.threads:
+    for threads in [1] if options.quick else options.threads:
         torch.set_num_threads(threads)
         show(f"training step, {targets} targets, {threads} threads", interleaved(calls, rounds, least))
         sampling = {"port": source.batch, "ours": drawing(data, targets)}

@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name, (count, median, spread, width, heads) in list(CASES.items())[-2:] if options.quick else CASES.items():
         lengths = lengths_of(count, median, spread)
         filled = float(lengths.sum()) / (count * int(lengths.max()))
-        for threads in options.threads:
+        for threads in [1] if options.quick else options.threads:
             torch.set_num_threads(threads)
             samples = interleaved(candidates(lengths, width, heads), rounds, least)
             show(f"{name}, {filled:.0%} of the padded cells filled, {threads} threads", samples)
