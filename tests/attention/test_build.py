@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize_config_module
-from omegaconf import OmegaConf
+from hydra.utils import instantiate
 
 from suite.attention.alignment import Alignment, Sparsemax
 from suite.attention.build import build_attention, build_edge_score, members
@@ -23,7 +23,7 @@ def test_every_preset_composes_and_attends(path):
     with initialize_config_module("conf", version_base="1.3"):
         config = compose(overrides=[f"+attention={path.stem}"])
     assert set(config) == {"attention"}, "the package line must come first in the file"
-    attention = build_attention(OmegaConf.to_container(config.attention), **FACTS)
+    attention = build_attention(instantiate(config.attention, _convert_="all"), **FACTS)
     x = torch.randn(2, 5, 6, requires_grad=True)
     context = MultiheadAttention(6, 2, attention)(x).context
     context.sum().backward()
