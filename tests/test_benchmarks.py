@@ -9,6 +9,7 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
+@pytest.mark.slow  # minutes together: make slow
 @pytest.mark.benchmark
 @pytest.mark.parametrize(
     ("name", "said"),
