@@ -61,7 +61,7 @@ class Pattern(nn.Module):
         return (own if mask is None else mask if own is None else own & mask), None
 
     def __and__(self, other: "Pattern") -> "Pattern":
-        return Both(self, other)
+        return self if isinstance(other, Full) else Both(self, other)
 
     def __or__(self, other: "Pattern") -> "Pattern":
         return Either(self, other)
@@ -79,6 +79,9 @@ class Full(Pattern):
 
     def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:  # noqa: D102
         return None
+
+    def __and__(self, other: Pattern) -> Pattern:
+        return other
 
 
 class Causal(Pattern):

@@ -130,13 +130,18 @@ def segment_max(x: Tensor, segments: Segments) -> Tensor:
     return x.new_zeros(len(segments), *x.shape[1:]).scatter_reduce_(0, ids, x, "amax", include_self=False)
 
 
+def softmax_into(out: Tensor, scores: Tensor, segments: Segments) -> Tensor:
+    """``segment_softmax`` without a gradient, written to ``out`` (M, H)."""
+    torch.sub(scores, rows(segment_max(scores, segments), segments.ids), out=out).exp_()
+    return out.div_(rows(_sum(out, segments), segments.ids))
+
+
 class _SegmentSoftmax(torch.autograd.Function):
     """weights = exp(scores - max) / sum;   d scores = weights * (d weights - sum over the segment of both)."""
 
     @staticmethod
     def forward(ctx, scores: Tensor, segments: Segments) -> Tensor:  # type: ignore[no-untyped-def]
-        weights = scores.sub(rows(segment_max(scores, segments), segments.ids)).exp_()
-        weights.div_(rows(_sum(weights, segments), segments.ids))
+        weights = softmax_into(torch.empty_like(scores), scores, segments)
         ctx.segments = segments
         ctx.save_for_backward(weights)
         return weights

@@ -8,7 +8,7 @@ from torch.autograd.function import once_differentiable
 
 from suite.attention.dropout import LANES, keep_mask
 from suite.attention.edges import Edges
-from suite.attention.segments import Segments, rows, segment_max, segment_sum
+from suite.attention.segments import rows, segment_sum, softmax_into
 
 GROUP = 1 << 20  # edges times heads at a time: more heads cost memory for their joint pattern, fewer cost calls
 
@@ -50,7 +50,7 @@ class _Mix(torch.autograd.Function):
         pattern, parts = edges.sparsity.heads(G), []
         for n, w in enumerate(weights):
             heads = slice(n * G, (n + 1) * G)
-            _softmax(scores[:, heads].contiguous(), receivers, out=w)
+            softmax_into(w, scores[:, heads].contiguous(), receivers)
             parts.append(pattern.product(_kept(w, keep, n, ctx.scale), value[:, heads].contiguous()))
         context = _join(parts)
         ctx.edges = edges
@@ -90,8 +90,3 @@ def _kept(weights: Tensor, keep: Tensor | None, n: int, scale: float) -> Tensor:
 
 def _join(groups: list[Tensor]) -> Tensor:
     return groups[0] if len(groups) == 1 else torch.cat(groups, dim=1)
-
-
-def _softmax(scores: Tensor, segments: Segments, out: Tensor) -> Tensor:
-    torch.sub(scores, rows(segment_max(scores, segments), segments.ids), out=out).exp_()
-    return out.div_(rows(segment_sum(out, segments), segments.ids))

@@ -19,13 +19,14 @@ class BERT4Rec(SequenceEncoder):
     use (Sun et al. 2019, sections 3.5 and 3.6). The item I + 1 stands for a hidden one. Padding is masked away.
 
     Args:
-        num_items, max_length, popularity: from the data.
-        attention: the choices of ``suite.attention.build``.
         mask_probability: of an item, while training.
-        embed_dim, num_blocks, num_heads, hidden_dim, dropout: as in ``SASRec``.
+        num_items, max_length, popularity, attention, dropout, and the rest in ``shape``: as ``SequenceEncoder``.
 
     Shape: items (B, L) ints, 0 = padding behind -> hidden (B, L, E).
     """
+
+    pattern = Full
+    extra_items = 1
 
     def __init__(
         self,
@@ -34,25 +35,10 @@ class BERT4Rec(SequenceEncoder):
         popularity: Sequence[int],
         attention: Mapping[str, Any],
         mask_probability: float = 0.2,
-        embed_dim: int = 64,
-        num_blocks: int = 2,
-        num_heads: int = 2,
-        hidden_dim: int = 256,
         dropout: float = 0.1,
+        **shape: Any,
     ) -> None:
-        super().__init__(
-            num_items,
-            max_length,
-            popularity,
-            attention,
-            Full(),
-            1,
-            embed_dim,
-            num_blocks,
-            num_heads,
-            hidden_dim,
-            dropout,
-        )
+        super().__init__(num_items, max_length, popularity, attention, dropout=dropout, **shape)
         if not 0.0 < mask_probability < 1.0:
             raise ValueError(f"mask_probability must lie between 0 and 1, got {mask_probability}")
         self.mask_probability = mask_probability

@@ -81,8 +81,7 @@ class DIN(nn.Module):
         for table in (self.items.weight, self.traits.weight, self.reaction.weight, self.genres.weight):
             nn.init.normal_(table, std=0.05)
         self.attention = build_attention(attention, num_heads=1, head_dim=embed_dim)
-        chosen = self.attention.pattern
-        self.attention.pattern = Causal() if isinstance(chosen, Full) else chosen & Causal()
+        self.attention.pattern = self.attention.pattern & Causal()
         self.mlp_in, self.mlp_out = nn.Linear(4 * embed_dim, hidden_dim), nn.Linear(hidden_dim, 1)
 
     def forward(self, items: Tensor, liked: Tensor, users: Tensor) -> Tensor:

@@ -102,7 +102,8 @@ class HistoryPredictor:
 
     def _open(self, best: Tensor, known: list[int]) -> list[int]:
         """The list without what had to fill it where everything was seen."""
-        return best.tolist() if self.repeat else [item for item in best.tolist() if item not in set(known)]
+        met = set() if self.repeat else set(known)
+        return [item for item in best.tolist() if item not in met]
 
     def _find(self, event: str) -> int:
         return self.by_name.get(event) or self.by_name.get(event.strip().casefold(), 0)

@@ -3,7 +3,7 @@
 # B sequences, L events, E model width, I items (0 is padding), N positions with a target
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from suite.attention.capture import capture
 from suite.attention.dropout import dropout
 from suite.attention.heads import MultiheadAttention
 from suite.attention.module import Attention
-from suite.attention.patterns import Causal, Full, Pattern
+from suite.attention.patterns import Causal, Pattern
 
 
 class Pairs(NamedTuple):
@@ -29,11 +29,18 @@ class SequenceEncoder(nn.Module):
 
     x = dropout(scale V[items] + P);   x = block_n(... block_1(x));   hidden = norm(x);   scores = hidden V^T
 
-    A subclass says which positions answer what. Args: num_items, max_length and popularity (I + 1,) from the data; the
-    widths; ``scale`` multiplies the embeddings of the input (the square root of E in the authors' code); ``pattern``
-    joins the one that ``attention`` chooses.
+    A subclass says which positions answer what, which ``pattern`` joins the one that ``attention`` chooses, and how
+    many ``extra_items`` it embeds behind the real ones.
+
+    Args:
+        num_items, max_length, popularity: from the data; popularity is (I + 1,).
+        attention: the choices of ``suite.attention.build``.
+        embed_dim, num_blocks, num_heads, hidden_dim, dropout: E, and the shape of the blocks.
+        scale: multiplies embedded items; sqrt(E) in the authors' code.
     """
 
+    pattern: ClassVar[type[Pattern]]
+    extra_items: ClassVar[int] = 0
     popularity: Tensor
 
     def __init__(
@@ -42,8 +49,6 @@ class SequenceEncoder(nn.Module):
         max_length: int,
         popularity: Sequence[int],
         attention: Mapping[str, Any],
-        pattern: Pattern,
-        extra_items: int = 0,
         embed_dim: int = 64,
         num_blocks: int = 2,
         num_heads: int = 2,
@@ -58,7 +63,7 @@ class SequenceEncoder(nn.Module):
             raise ValueError(f"num_blocks must be at least 1, got {num_blocks}")
         self.num_items, self.dropout, self.scale = num_items, dropout, scale
         self.register_buffer("popularity", torch.tensor(popularity, dtype=torch.float32), persistent=False)
-        self.items = nn.Embedding(num_items + 1 + extra_items, embed_dim, padding_idx=0)
+        self.items = nn.Embedding(num_items + 1 + self.extra_items, embed_dim, padding_idx=0)
         self.positions = nn.Parameter(torch.empty(max_length + 1, embed_dim))
         for table in (self.items.weight, self.positions):
             nn.init.normal_(table, std=0.02 if scale == 1.0 else embed_dim**-0.5)
@@ -67,7 +72,7 @@ class SequenceEncoder(nn.Module):
 
         def block() -> EncoderBlock:
             chosen = build_attention(attention, num_heads=num_heads, head_dim=embed_dim // num_heads)
-            chosen.pattern = pattern if isinstance(chosen.pattern, Full) else chosen.pattern & pattern
+            chosen.pattern = chosen.pattern & self.pattern()
             heads = MultiheadAttention(embed_dim, num_heads, chosen)
             return EncoderBlock(heads, FeedForward(embed_dim, hidden_dim, dropout), dropout)
 
@@ -125,43 +130,15 @@ class SASRec(SequenceEncoder):
     Two differences from the paper, as in most strong forms since: the norm stands first in both halves of a block, and
     the feed-forward network has a width of its own. Padding stands behind, so a causal network needs no mask.
 
-    Args:
-        num_items, max_length, popularity: from the data.
-        attention: the choices of ``suite.attention.build``; the pattern is joined with ``Causal``.
-        embed_dim, num_blocks, num_heads, hidden_dim, dropout: E, and the shape of the blocks.
-        scale: multiplies embedded items; sqrt(E) in the authors' code.
-
-    Shape: items (B, L) ints, 0 = padding behind -> hidden (B, L, E).
+    Args: as ``SequenceEncoder``. Shape: items (B, L) ints, 0 = padding behind -> hidden (B, L, E).
     """
 
-    def __init__(
-        self,
-        num_items: int,
-        max_length: int,
-        popularity: Sequence[int],
-        attention: Mapping[str, Any],
-        embed_dim: int = 64,
-        num_blocks: int = 2,
-        num_heads: int = 2,
-        hidden_dim: int = 256,
-        dropout: float = 0.2,
-        scale: float = 1.0,
-    ) -> None:
-        super().__init__(
-            num_items,
-            max_length,
-            popularity,
-            attention,
-            Causal(),
-            0,
-            embed_dim,
-            num_blocks,
-            num_heads,
-            hidden_dim,
-            dropout,
-            scale,
-        )
-        self.last_row_only = all(isinstance(pattern, Causal) for pattern in self.patterns())
+    pattern = Causal
+
+    @property
+    def last_row_only(self) -> bool:
+        """Whether the last block may serve one row: under the plain causal pattern no other row looks at it."""
+        return all(isinstance(pattern, Causal) for pattern in self.patterns())
 
     def forward(self, items: Tensor) -> Tensor:
         """Encode whole histories."""
