@@ -1,10 +1,7 @@
 """Loss and metrics of classifying documents."""
 
-from typing import Any
-
 import torch.nn.functional as F
 from torch import Tensor
-from torch.optim.lr_scheduler import LambdaLR
 
 from suite.training.measured import Measured, Rows
 from tasks.documents.batch import DocumentBatch
@@ -12,14 +9,7 @@ from tasks.documents.model import DocumentOutput
 
 
 class DocumentClassification(Measured):
-    """Cross-entropy, a learning rate that falls linearly to zero, accuracy on validation after every epoch."""
-
-    def configure_optimizers(self) -> Any:
-        """The optimiser of the config, its rate falling to zero at the last step of training."""
-        optimizer = self._optim(self.parameters())
-        steps = max(float(self.trainer.estimated_stepping_batches), 1.0)
-        schedule = LambdaLR(optimizer, lambda step: max(1.0 - step / steps, 0.0))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+    """Cross-entropy, and accuracy."""
 
     def forward(self, batch: DocumentBatch) -> DocumentOutput:
         """Read a batch."""
