@@ -22,6 +22,8 @@ class FetchError(Exception):
 def from_url(url: str, path: Path, sha256: str) -> None:
     """Download ``url`` to ``path`` with a progress bar; the file appears there only when its hash is right.
 
+    The hash is a SHA-256, or ``md5:...``.
+
     Raises FetchError with the reason.
     """
     import pooch
@@ -31,7 +33,8 @@ def from_url(url: str, path: Path, sha256: str) -> None:
     bar = sys.stderr.isatty()
     downloader = pooch.HTTPDownloader(progressbar=bar, timeout=(CONNECT_SECONDS, READ_SECONDS))
     try:
-        pooch.retrieve(url, f"sha256:{sha256}", fname=path.name, path=path.parent, downloader=downloader)
+        known = sha256 if ":" in sha256 else f"sha256:{sha256}"
+        pooch.retrieve(url, known, fname=path.name, path=path.parent, downloader=downloader)
     except requests.exceptions.HTTPError as error:
         raise FetchError(f"{path.name}: {str(error).split(' for url')[0]}") from error  # such as 404 Client Error
     except requests.exceptions.ConnectTimeout as error:
