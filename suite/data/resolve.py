@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from suite.data.download import FetchError, from_index, from_url
+from suite.data.download import FetchError, from_archive, from_index, from_url
 from suite.data.files import has_hash, make_writable, sha256_of
 from suite.data.source import Resolved, Source
 from suite.errors import UserError
@@ -82,10 +82,15 @@ def _fetch_files(source: Source, data_dir: Path) -> Resolved:
     folder = data_dir / source.folder
     make_writable(folder)
     assert source.url is not None
-    for name in missing_files(source.files, folder):
-        url = source.url.format(file=name)
-        logger.info("Downloading %s", url)
-        from_url(url, folder / name, str(source.files[name]))
+    missing = missing_files(source.files, folder)
+    if source.in_archive:
+        logger.info("Downloading %s", source.url)
+        from_archive(source.url, folder, {name: str(source.files[name]) for name in missing})
+    else:
+        for name in missing:
+            url = source.url.format(file=name)
+            logger.info("Downloading %s", url)
+            from_url(url, folder / name, str(source.files[name]))
     origin = source.url.format(file="...")
     return _resolved(source, "files", data_dir, folder, origin, check_files(source, source.files, folder))
 
