@@ -53,6 +53,8 @@ class Augment:
         shift: largest shift along either side, as a fraction of it.
         zoom: largest change of either side's scale, as a fraction; the two sides are drawn apart.
         rotate: largest angle, in degrees.
+        still: share of the scans that are mirrored at most. What is moved is interpolated, and so a little blurred; a
+            network that saw nothing else would not know the sharp scans it is measured on.
         light: largest change of brightness, as a fraction of the full range.
         contrast: largest change of contrast around the scan's mean, as a fraction.
         gamma: largest exponent by which grey values are bent, as log2: 1 is from the square root to the square.
@@ -65,12 +67,13 @@ class Augment:
         shift: float = 0.0,
         zoom: float = 0.0,
         rotate: float = 0.0,
+        still: float = 0.0,
         light: float = 0.0,
         contrast: float = 0.0,
         gamma: float = 0.0,
         erase: float = 0.0,
     ) -> None:
-        self.flip, self.shift, self.zoom, self.rotate = flip, shift, zoom, rotate
+        self.flip, self.shift, self.zoom, self.rotate, self.still = flip, shift, zoom, rotate, still
         self.light, self.contrast, self.gamma, self.erase = light, contrast, gamma, erase
 
     def __call__(self, pixels: Tensor, lesions: Tensor, draws: Draws) -> Augmented:
@@ -81,10 +84,11 @@ class Augment:
 
     def _move(self, pixels: Tensor, lesions: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         height, width = pixels.shape[2:]
-        across, down = (torch.exp(draws.uniform(-self.zoom, self.zoom)) for _ in range(2))
+        moves = (draws.uniform() >= self.still).float()
+        across, down = (torch.exp(moves * draws.uniform(-self.zoom, self.zoom)) for _ in range(2))
         across = torch.where(draws.uniform() < self.flip, -across, across)
-        angle = draws.uniform(-self.rotate, self.rotate) * (torch.pi / 180)
-        x, y = (2 * draws.uniform(-self.shift, self.shift) for _ in range(2))
+        angle = moves * draws.uniform(-self.rotate, self.rotate) * (torch.pi / 180)
+        x, y = (2 * moves * draws.uniform(-self.shift, self.shift) for _ in range(2))
         sine, cosine, aspect = angle.sin(), angle.cos(), height / width
         rows = (across * cosine, -down * sine * aspect, x, across * sine / aspect, down * cosine, y)
         grid = F.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), list(pixels.shape), align_corners=False)

@@ -71,6 +71,18 @@ def test_mirroring_moves_scan_and_lesions_alike() -> None:
     assert torch.equal(done.lesions, lesions.flip(2))
 
 
+def test_still_scans_are_mirrored_exactly_and_nothing_else() -> None:
+    pixels, lesions = torch.rand(40, 1, 6, 9), torch.zeros(40, 6, 9, dtype=torch.uint8)
+    done = Augment(flip=0.5, shift=0.2, zoom=0.2, rotate=20, still=0.5)(
+        pixels, lesions, Draws(0, 0, np.arange(40))
+    ).pixels
+    found = [
+        bool(torch.allclose(one, other, atol=1e-5) or torch.allclose(one, other.flip(2), atol=1e-5))
+        for one, other in zip(done, pixels, strict=True)
+    ]
+    assert 10 < sum(found) < 30
+
+
 def test_geometry_follows_a_slow_loop() -> None:
     number, height, width = 3, 8, 13
     pixels = torch.rand(number, 1, height, width)
@@ -78,6 +90,7 @@ def test_geometry_follows_a_slow_loop() -> None:
     scans = np.array([4, 9, 2])
     done = augment(pixels, torch.zeros(number, height, width, dtype=torch.uint8), Draws(3, 1, scans)).pixels
     draws = Draws(3, 1, scans)
+    draws.uniform()
     across, down = (torch.exp(draws.uniform(-0.3, 0.3)) for _ in range(2))
     mirrored, angle = draws.uniform() < 0.5, draws.uniform(-20, 20) * torch.pi / 180
     shift_x, shift_y = (draws.uniform(-0.2, 0.2) for _ in range(2))
