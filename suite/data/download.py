@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from suite.data.files import replacing, sha256_of
+from suite.data.files import has_hash, replacing, sha256_of
 from suite.data.source import Wheel
 
 CONNECT_SECONDS = 5  # a machine without internet should learn so quickly
@@ -27,7 +27,7 @@ class FetchError(Exception):
 def from_url(url: str, path: Path, sha256: str | None) -> None:
     """Download ``url`` to ``path`` with a progress bar; the file appears there only when its hash is right.
 
-    None leaves the check to the caller. Raises FetchError with the reason.
+    The hash is a SHA-256, or ``md5:...``; None leaves the check to the caller. Raises FetchError with the reason.
     """
     import pooch
     import requests
@@ -36,7 +36,8 @@ def from_url(url: str, path: Path, sha256: str | None) -> None:
     bar = sys.stderr.isatty()
     downloader = pooch.HTTPDownloader(progressbar=bar, timeout=(CONNECT_SECONDS, READ_SECONDS))
     try:
-        pooch.retrieve(url, sha256 and f"sha256:{sha256}", fname=path.name, path=path.parent, downloader=downloader)
+        known = sha256 if sha256 is None or ":" in sha256 else f"sha256:{sha256}"
+        pooch.retrieve(url, known, fname=path.name, path=path.parent, downloader=downloader)
     except requests.exceptions.HTTPError as error:
         raise FetchError(f"{path.name}: {str(error).split(' for url')[0]}") from error  # such as 404 Client Error
     except requests.exceptions.ConnectTimeout as error:
@@ -64,7 +65,7 @@ def from_archive(url: str, folder: Path, wanted: Mapping[str, str]) -> None:
                     with replacing(folder / name) as temporary:
                         with temporary.open("wb") as file:
                             shutil.copyfileobj(content, file)
-                        if sha256_of(temporary) != missing.pop(name):
+                        if not has_hash(temporary, missing.pop(name)):
                             raise FetchError(f"{name} in the archive is not the published file: its SHA-256 differs")
         except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as error:
             raise FetchError(f"what it sent is no whole archive ({error})") from error

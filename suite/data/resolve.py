@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from suite.data.download import FetchError, from_archive, from_index, from_url
-from suite.data.files import make_writable, sha256_of
+from suite.data.files import has_hash, make_writable, sha256_of
 from suite.data.source import Resolved, Source
 from suite.errors import UserError
 
@@ -68,11 +68,11 @@ def check_files(source: Source, files: Mapping[str, str | None], folder: Path) -
     """Hash the files that are there, by name; raises UserError for one that is not what was published."""
     sha256 = {name: sha256_of(folder / name) for name in files if (folder / name).is_file()}
     for name, found in sha256.items():
-        if files[name] not in (None, found):
-            path = folder / name
+        path, known = folder / name, files[name]
+        if known not in (None, found) and not has_hash(path, known):
             raise UserError(
                 f"{path} is not the published file; it may be truncated or changed ({path.stat().st_size} bytes).\n"
-                f"  expected SHA-256 {files[name]}\n  found SHA-256    {found}\n"
+                f"  expected SHA-256 {known}\n  found SHA-256    {found}\n"
                 f"It was left as it is. Move it away, then fetch it with: attn data get {source.name}"
             )
     return sha256
