@@ -8,12 +8,12 @@ from suite.data.resolve import resolve
 from suite.data.source import Resolved, Source
 from suite.errors import UserError
 from tasks.speech.features import Frontend
-from tasks.speech.utterances import Utterance
+from tasks.speech.utterances import Recordings, Utterance
 
 LISTS = {"train": "an4_train", "test": "an4_test"}
 
 
-class An4:
+class An4(Recordings):
     """The official lists in ``etc/`` and cepstra in ``feat/``, as Sphinx's tutorial lays them out."""
 
     name = "an4"
@@ -31,7 +31,9 @@ class An4:
             names = files.path(f"etc/{stem}.fileids").read_text(encoding="ascii").split()
             texts = list(_transcripts(files.path(f"etc/{stem}.transcription")))
             if [name.rsplit("/", 1)[-1] for name in names] != [name for name, _ in texts]:
-                raise UserError(f"{files.folder}: etc/{stem}.fileids and .transcription do not name the same utterances")
+                raise UserError(
+                    f"{files.folder}: etc/{stem}.fileids and .transcription do not name the same utterances"
+                )
             for name, (_, text) in zip(names, texts, strict=True):
                 path = str(files.path(f"feat/{name}.mfc"))
                 yield Utterance(name, (path,), text, name.split("/")[-2], part, frontend.seconds(path))

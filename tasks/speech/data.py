@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,8 +17,12 @@ from tasks.speech.augment import SpecAugment
 from tasks.speech.batch import Batches, SpeechBatch
 from tasks.speech.encoders import Subsampling
 from tasks.speech.features import Frontend
+from tasks.speech.folders import LibriSpeech, SpeechCommands, TranscribedFolder
+from tasks.speech.fsdd import Fsdd
+from tasks.speech.manifest import Manifest
 from tasks.speech.normalise import learn_normaliser
 from tasks.speech.parts import PARTS, assign
+from tasks.speech.synthetic import SpokenDigits, Tones
 from tasks.speech.utterances import Utterance, content_hash, split_hash
 
 logger = logging.getLogger(__name__)
@@ -28,6 +33,10 @@ class SpeechReader(Reader, Protocol):
 
     def read(self, files: Resolved, frontend: Frontend) -> Iterator[Utterance]:
         """The utterances; raises UserError naming file and row."""
+        ...
+
+    def recording(self, utterance: Utterance, frontend: Frontend) -> np.ndarray:
+        """The recording of one of them; raises UserError naming the file."""
         ...
 
 
@@ -116,8 +125,9 @@ class SpeechData(TaskData):
         )
 
     def recording(self, number: int) -> np.ndarray:
-        """The recording of one utterance, its parts behind one another."""
-        return np.concatenate([self.frontend.read(path) for path in self.utterances[number].parts])
+        """The recording of one utterance."""
+        samples: np.ndarray = self.reader.recording(self.utterances[number], self.frontend)
+        return samples
 
     def facts(self) -> dict[str, Any]:
         """What the model and its predictions have to know: plain values, kept in every checkpoint."""
@@ -151,8 +161,8 @@ class SpeechData(TaskData):
             if one.seconds > self.max_seconds:
                 if one.part != "train":
                     raise UserError(
-                        f"{one.name} ({one.part}) lasts {one.seconds:.1f} s, data.max_seconds={self.max_seconds:g}. Cut "
-                        "it, leave it out, or raise the limit: memory grows with the length"
+                        f"{one.name} ({one.part}) lasts {one.seconds:.1f} s, data.max_seconds={self.max_seconds:g}. "
+                        "Cut it, leave it out, or raise the limit: memory grows with the length"
                     )
                 too_long.append(number)
             elif needed_positions(self.targets[number]) * Subsampling.factor > self.lengths[number] + 3:
@@ -176,7 +186,7 @@ class SpeechData(TaskData):
 
 def needed_positions(target: Sequence[int]) -> int:
     """The fewest positions in which CTC can write a text: one a unit, one more between equal neighbours."""
-    return len(target) + sum(a == b for a, b in zip(target, target[1:], strict=False))
+    return len(target) + sum(a == b for a, b in pairwise(target))
 
 
 # One class for each kind of corpus lets its options stand beside the common ones: data.digits=3-7, data.path=FILE.
@@ -188,3 +198,58 @@ class An4Data(SpeechData):
 
     def __init__(self, source: Source, **common: Any) -> None:
         super().__init__(An4(source), **common)
+
+
+class FsddData(SpeechData):
+    """Free Spoken Digit Dataset, single digits or strings of them."""
+
+    def __init__(
+        self, source: Source, digits: str | int = 1, rounds: int = 2, test_rounds: int = 4, seed: int = 0, **common: Any
+    ) -> None:
+        super().__init__(Fsdd(source, str(digits), rounds, test_rounds, seed), **common)
+
+
+class FolderData(SpeechData):
+    """A tree in the form of LibriSpeech."""
+
+    def __init__(self, path: str, **common: Any) -> None:
+        super().__init__(TranscribedFolder(path), **common)
+
+
+class LibriSpeechData(SpeechData):
+    """LibriSpeech itself, the parts that are named."""
+
+    def __init__(self, source: Source, **common: Any) -> None:
+        super().__init__(LibriSpeech(source), **common)
+
+
+class ManifestData(SpeechData):
+    """A user's own recordings by a list."""
+
+    def __init__(self, path: str, **common: Any) -> None:
+        super().__init__(Manifest(path), **common)
+
+
+class SpeechCommandsData(SpeechData):
+    """Speech Commands, 35 words."""
+
+    def __init__(self, source: Source, **common: Any) -> None:
+        super().__init__(SpeechCommands(source), **common)
+
+
+class TonesData(SpeechData):
+    """Made-up words of tones."""
+
+    def __init__(
+        self, num_utterances: int = 60, num_words: int = 3, longest: int = 3, seed: int = 0, **common: Any
+    ) -> None:
+        super().__init__(Tones(num_utterances, num_words, longest, seed), **common)
+
+
+class SpokenDigitsData(SpeechData):
+    """Digits spoken by a synthesiser."""
+
+    def __init__(
+        self, num_utterances: int = 1200, digits: str | int = "1-5", noise: float = 0.02, seed: int = 0, **common: Any
+    ) -> None:
+        super().__init__(SpokenDigits(num_utterances, str(digits), noise, seed), **common)

@@ -186,9 +186,7 @@ class Listener(nn.Module):
     Shape as ``Conformer``; ``hidden_dim`` is of one direction, so E = 2 hidden_dim.
     """
 
-    def __init__(
-        self, num_features: int, hidden_dim: int = 128, num_layers: int = 3, dropout: float = 0.1
-    ) -> None:
+    def __init__(self, num_features: int, hidden_dim: int = 128, num_layers: int = 3, dropout: float = 0.1) -> None:
         super().__init__()
         self.embed_dim = 2 * hidden_dim
         self.subsampling = Subsampling(num_features, self.embed_dim, dropout)

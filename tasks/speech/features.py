@@ -93,7 +93,9 @@ class Cepstra:
         warp: training warps the frequency axis by up to this share, as another vocal tract would; 0 for never.
     """
 
-    def __init__(self, width: int = 13, frames_per_second: float = 100.0, speed: float = 0.0, warp: float = 0.0) -> None:
+    def __init__(
+        self, width: int = 13, frames_per_second: float = 100.0, speed: float = 0.0, warp: float = 0.0
+    ) -> None:
         self.width, self.frames_per_second, self.speed, self.warp = width, frames_per_second, speed, warp
         self.num_features = 3 * width
 

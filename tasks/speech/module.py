@@ -20,8 +20,8 @@ class Recognition(Measured):
     """Joint loss, averaged weights, error rates by word and character.
 
     While training, validation writes greedily: ``wer`` is that of CTC, or of the decoder where CTC is not trained.
-    Measured afterwards, ``wer`` is that of ``search``; ``ctc_wer`` and ``attention_wer`` are those of the same beam with
-    CTC and with attention alone and no language model, as far as they are trained.
+    Measured afterwards, ``wer`` is that of ``search``; ``ctc_wer`` and ``attention_wer`` are those of the same beam
+    with CTC and with attention alone and no language model, as far as they are trained.
 
     Args:
         loss: of every utterance, from what was recognised, the targets and their lengths.

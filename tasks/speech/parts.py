@@ -48,8 +48,6 @@ def _draw(utterances: list[Utterance], part: str, share: float, seed: int) -> li
             break
         chosen.add(sorted(groups)[place])
     return [
-        one._replace(part=part)
-        if one.part == "train" and (one.speaker if by_speaker else one.name) in chosen
-        else one
+        one._replace(part=part) if one.part == "train" and (one.speaker if by_speaker else one.name) in chosen else one
         for one in utterances
     ]

@@ -122,7 +122,9 @@ class Speller(nn.Module):
             return mask
         size = mask.shape[-1]
         place = min(round(step * self.pace), size - 1)
-        near = mask & self.pattern.mask(place + 1, size, mask.device)[-1:]
+        rule = self.pattern.mask(place + 1, size, mask.device)
+        assert rule is not None
+        near = mask & rule[-1:]
         last = mask.sum(dim=-1, keepdim=True) - 1
         end = torch.arange(size, device=mask.device) == last
         return near | (end & ~near.any(dim=-1, keepdim=True))

@@ -111,11 +111,13 @@ class TransformerDecoder(nn.Module):
         *blocks, last = self.blocks
         for block, keys in zip(blocks, memory.blocks[:-1], strict=True):
             x = block(x, keys, memory_mask=memory.mask)
-        x = x + last.self_attention(last.self_norm(x)).context  # type: ignore[operator, union-attr]
-        looked = last.cross_attention(  # type: ignore[operator]
-            last.cross_norm(x), cache=memory.blocks[-1], mask=memory.mask, need_weights=True  # type: ignore[operator]
-        )
-        return looked.weights.mean(dim=1)
+        assert isinstance(last, DecoderBlock)
+        x = x + last.self_attention(last.self_norm(x)).context
+        looked = last.cross_attention(
+            last.cross_norm(x), cache=memory.blocks[-1], mask=memory.mask, need_weights=True
+        ).weights
+        assert looked is not None
+        return looked.mean(dim=1)
 
     def _embed(self, units: Tensor) -> Tensor:
         return dropout(self.embedding(units) * self.scale, self.dropout, self.training)

@@ -4,6 +4,10 @@ import hashlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+
+from tasks.speech.features import Frontend
+
 
 class Utterance(NamedTuple):
     """One utterance.
@@ -32,3 +36,11 @@ def split_hash(utterances: Iterable[Utterance]) -> str:
     """SHA-256 over the parts by name."""
     lines = sorted(f"{one.name}\t{one.part}\n" for one in utterances)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+class Recordings:
+    """A reader's side of loading: an utterance is what its files hold, one behind the other."""
+
+    def recording(self, utterance: Utterance, frontend: Frontend) -> np.ndarray:
+        """The recording of one utterance; raises UserError naming the file."""
+        return np.concatenate([frontend.read(path) for path in utterance.parts])

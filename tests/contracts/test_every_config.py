@@ -27,6 +27,8 @@ OWN = {
     "documents/jsonl": ["data.path=FILE.jsonl"],
     "documents/parquet": ["data.path=FILE.parquet"],
     "recommender/own": ["data.path=FILE"],
+    "speech/folder": ["data.path=FOLDER"],
+    "speech/manifest": ["data.path=FILE.jsonl"],
 }
 
 
