@@ -204,9 +204,18 @@ class FsddData(SpeechData):
     """Free Spoken Digit Dataset, single digits or strings of them."""
 
     def __init__(
-        self, source: Source, digits: str | int = 1, rounds: int = 2, test_rounds: int = 4, seed: int = 0, **common: Any
+        self,
+        source: Source,
+        digits: str | int | None = None,
+        test_digits: str | int | None = None,
+        rounds: int = 2,
+        test_rounds: int = 4,
+        seed: int = 0,
+        **common: Any,
     ) -> None:
-        super().__init__(Fsdd(source, str(digits), rounds, test_rounds, seed), **common)
+        trained = "1" if digits is None else str(digits)
+        tested = trained if test_digits is None else str(test_digits)
+        super().__init__(Fsdd(source, trained, tested, rounds, test_rounds, seed), **common)
 
 
 class FolderData(SpeechData):
@@ -250,6 +259,12 @@ class SpokenDigitsData(SpeechData):
     """Digits spoken by a synthesiser."""
 
     def __init__(
-        self, num_utterances: int = 1200, digits: str | int = "1-5", noise: float = 0.02, seed: int = 0, **common: Any
+        self,
+        num_utterances: int = 1200,
+        digits: str | int | None = None,
+        noise: float = 0.02,
+        seed: int = 0,
+        **common: Any,
     ) -> None:
-        super().__init__(SpokenDigits(num_utterances, str(digits), noise, seed), **common)
+        spoken = "1-5" if digits is None else str(digits)
+        super().__init__(SpokenDigits(num_utterances, spoken, noise, seed), **common)

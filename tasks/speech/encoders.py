@@ -190,8 +190,9 @@ class Listener(nn.Module):
         super().__init__()
         self.embed_dim = 2 * hidden_dim
         self.subsampling = Subsampling(num_features, self.embed_dim, dropout)
+        between = dropout if num_layers > 1 else 0.0
         self.lstm = nn.LSTM(
-            self.embed_dim, hidden_dim, num_layers, dropout=dropout, bidirectional=True, batch_first=True
+            self.embed_dim, hidden_dim, num_layers, dropout=between, bidirectional=True, batch_first=True
         )
         self.norm = nn.LayerNorm(self.embed_dim)
 

@@ -28,13 +28,14 @@ class Fsdd(Recordings):
         digits: of an utterance: ``1``, ``5``, or from ``3-7``. Strings join recordings of one speaker and one part, in
             an order drawn by ``seed``; each recording stands in ``rounds`` training strings, and in ``test_rounds`` of
             validation or test.
+        test_digits: of an utterance of validation or test, where they are others.
     """
 
     name = "fsdd"
 
-    def __init__(self, source: Source, digits: str, rounds: int, test_rounds: int, seed: int) -> None:
-        self.source, self.digits, self.seed = source, digits, seed
-        self.fewest, self.most = parse_digits(digits)
+    def __init__(self, source: Source, digits: str, test_digits: str, rounds: int, test_rounds: int, seed: int) -> None:
+        self.source, self.digits, self.test_digits, self.seed = source, digits, test_digits, seed
+        self.lengths = {part: parse_digits(test_digits) for part in ("val", "test")} | {"train": parse_digits(digits)}
         self.rounds, self.test_rounds = rounds, test_rounds
 
     def resolve(self, data_dir: Path | str) -> Resolved:
@@ -60,27 +61,29 @@ class Fsdd(Recordings):
             index = int(match[3])
             part = "test" if index < 5 else "val" if index < 10 else "train"
             found[part, match[2]].append((path, WORDS[int(match[1])], frontend.seconds(str(path))))
-        random = np.random.RandomState(self.seed)  # the one generator whose stream NumPy promises never to change
         for (part, speaker), recordings in sorted(found.items()):
-            for number, chosen in enumerate(self._strings(len(recordings), part, random)):
+            for number, chosen in enumerate(self._strings(len(recordings), part, speaker)):
                 paths, words, seconds = zip(*(recordings[place] for place in chosen), strict=True)
-                single = len(chosen) == 1 and self.most == 1
+                single = self.lengths[part] == (1, 1)
                 name = paths[0].stem if single else f"{part}-{speaker}-{number}"
                 yield Utterance(name, tuple(map(str, paths)), " ".join(words), speaker, part, float(sum(seconds)))
 
     def facts(self) -> dict[str, Any]:
         """How the strings were made."""
-        rounds = {} if self.most == 1 else {"rounds": self.rounds, "test_rounds": self.test_rounds, "seed": self.seed}
-        return {"digits": self.digits, **rounds}
+        names = ("digits", "test_digits", "rounds", "test_rounds", "seed")
+        return {name: getattr(self, name) for name in names}
 
-    def _strings(self, count: int, part: str, random: np.random.RandomState) -> Iterator[list[int]]:
-        if self.most == 1:
+    def _strings(self, count: int, part: str, speaker: str) -> Iterator[list[int]]:
+        """Which recordings stand in each utterance; the same whatever other parts and speakers there are."""
+        fewest, most = self.lengths[part]
+        if most == 1:
             yield from ([place] for place in range(count))
             return
+        random = np.random.RandomState([self.seed, *f"{part}-{speaker}".encode()])  # a stream that will never change
         for _ in range(self.rounds if part == "train" else self.test_rounds):
             order, start = random.permutation(count).tolist(), 0
-            while count - start >= self.fewest:
-                length = random.randint(self.fewest, self.most + 1)
+            while count - start >= fewest:
+                length = random.randint(fewest, most + 1)
                 yield order[start : start + length]
                 start += length
 
