@@ -1,6 +1,7 @@
 """``attn data``: the data sets of all tasks, where each comes from, and what of it lies on this machine."""
 
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from suite.data import catalogue
@@ -55,22 +56,17 @@ def verify(name: str, data_dir: Path) -> None:
 
 
 def show(sets: list[catalogue.DataSet], data_dir: Path) -> None:
-    """Print the table."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE, title=f"Data sets, in {data_dir}")
-    table.add_column("data=", no_wrap=True)
-    for heading in ("from", "licence", "size", "state"):
-        table.add_column(heading, overflow="fold")
-    for item in sets:
-        if item.source is None:
-            table.add_row(item.option, "", "", "", "nothing to download")
-        else:
-            facts = item.source
-            table.add_row(item.option, _origin(facts), facts.licence, facts.size, state(facts, data_dir))
-    Console().print(table)
+    """Print every set that has files: its state, and below it where it comes from."""
+    files = [item for item in sets if item.source is not None]
+    width = max(len(item.option) for item in files)
+    print(f"Data sets, in {data_dir}; data=NAME trains on one\n")
+    for item in files:
+        assert item.source is not None
+        print(f"{item.option:{width}}  {state(item.source, data_dir)}")
+        told = (*_origins(item.source), item.source.size, item.source.licence)
+        print("\n".join(wrap(" | ".join(filter(None, told)), 100, initial_indent="    ", subsequent_indent="    ")))
+    others = ", ".join(item.option for item in sets if item.source is None)
+    print("\n" + "\n".join(wrap(f"Nothing to download: {others}", 100)))
 
 
 def state(source: "Source", data_dir: Path) -> str:
@@ -92,12 +88,11 @@ def state(source: "Source", data_dir: Path) -> str:
     return ("present, " if found.kind == "files" else "cached from the package index, ") + _checked(source, found.kind)
 
 
-def _origin(source: "Source") -> str:
+def _origins(source: "Source") -> list[str]:
     page = source.homepage.removeprefix("https://")
-    places = [page if source.url else f"{page} (by hand)"]
-    if source.wheel:
-        places.append(f"{source.wheel.requirement} (index)")
-    return "\n".join(places)
+    by_hand = [] if source.url else ["by hand"]
+    wheel = [f"or {source.wheel.requirement} of the package index"] if source.wheel else []
+    return [" ".join([page, *by_hand, *wheel])]
 
 
 def _checked(source: "Source", kind: str) -> str:

@@ -1,6 +1,7 @@
 """``attn tasks``: every task that can be trained here, with its default presets."""
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import NamedTuple
 
 import yaml
@@ -27,15 +28,12 @@ def find_tasks() -> Iterator[Task]:
 
 
 def main(argv: list[str]) -> int:
-    """Print the table."""
-    from rich.console import Console
-    from rich.table import Table
-
+    """Print them."""
     if argv:
         print("usage: attn tasks\n\nLists every task that `attn train task=NAME` accepts.")
         return 0 if argv[0] in ("-h", "--help") else 2
-    table = Table("task", "what it does", "default data", "default model")
     for task in find_tasks():
-        table.add_row(task.name, task.line, task.defaults.get("data", ""), task.defaults.get("model", ""))
-    Console().print(table)
+        presets = ", ".join(f"{group}={task.defaults[group]}" for group in ("data", "model") if group in task.defaults)
+        print("\n".join([task.name, *wrap(task.line, 100, initial_indent="    ", subsequent_indent="    ")]))
+        print(f"    by default {presets}")
     return 0
