@@ -29,6 +29,8 @@ OWN = {
     "recommender/own": ["data.path=FILE"],
     "oct/folder": ["data.path=DIR"],
     "oct/csv": ["data.path=FILE.csv"],
+    "speech/folder": ["data.path=FOLDER"],
+    "speech/manifest": ["data.path=FILE.jsonl"],
 }
 
 
