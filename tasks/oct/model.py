@@ -29,15 +29,21 @@ class ScanOutput(NamedTuple):
 
 
 class ScanNet(nn.Module):
-    """What all networks of this task have: names of the classes, and the temperature that calibrates their scores."""
+    """What all networks of this task have: names of the classes, and what calibrates their scores."""
 
     temperature: Tensor
+    bias: Tensor
     takes_bags = False  # whether several scans of a bag are classified together
 
     def __init__(self, class_names: Sequence[str]) -> None:
         super().__init__()
         self.class_names = list(class_names)
         self.register_buffer("temperature", torch.ones(()))
+        self.register_buffer("bias", torch.zeros(len(self.class_names)))
+
+    def calibrated(self, logits: Tensor) -> Tensor:
+        """Log probabilities (N, classes): log softmax of logits / temperature + bias."""
+        return (logits / self.temperature + self.bias).log_softmax(1)
 
     def forward(self, pixels: Tensor, bags: Segments | None = None) -> ScanOutput:
         """Classify scans, pixels (B, C, H, W) in 0..1; without ``bags`` every scan is a sample."""

@@ -18,6 +18,7 @@ from suite.training.measured import Measured, Rows
 from suite.training.module import OptimizerFactory
 from tasks.oct import metrics
 from tasks.oct.batch import ScanBatch
+from tasks.oct.calibration import Calibration, TemperatureScaling
 from tasks.oct.model import ScanNet, ScanOutput
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,9 @@ logger = logging.getLogger(__name__)
 class ScanClassification(Measured):
     """Cross-entropy, and where lesions are outlined, attention that is told to look at them.
 
-    After every epoch a temperature is fitted on the validation split; it is kept with the weights, and every figure and
-    prediction is made with it. The learning rate rises over the first tenth of training and falls linearly to zero.
+    After every epoch the scores are calibrated on the validation split; what was fitted is kept with the weights, and
+    every figure and prediction is made with it. The learning rate rises over the first tenth of training and falls
+    linearly to zero.
 
     Args:
         balanced: whether classes count alike in the loss, however many scans they have.
@@ -38,6 +40,7 @@ class ScanClassification(Measured):
         flips: whether a measured or predicted scan is seen mirrored as well, the scores averaged.
         urgent: classes that call for urgent referral, seen together against the rest.
         ordinal: whether the classes are a scale, so that quadratic kappa is told too.
+        calibration: how scores are fitted to the validation split; a temperature unless given.
         start: checkpoint of this task whose weights training begins with, where names and shapes agree.
     """
 
@@ -55,6 +58,7 @@ class ScanClassification(Measured):
         flips: bool = False,
         urgent: Sequence[str] = (),
         ordinal: bool = False,
+        calibration: Calibration | None = None,
         start: str | None = None,
     ) -> None:
         super().__init__(net, optim)
@@ -62,6 +66,7 @@ class ScanClassification(Measured):
         self.look, self.find, self.flips = look, find, flips
         self.urgent = [place for place, name in enumerate(net.class_names) if name in urgent]
         self.ordinal, self.start = ordinal, start
+        self.calibration = TemperatureScaling() if calibration is None else calibration
         self._class_weights: Tensor | None = None
         self._calibrating = False
 
@@ -112,12 +117,12 @@ class ScanClassification(Measured):
         return {"logits": self.scores(batch), "labels": batch.labels}
 
     def scores(self, batch: ScanBatch) -> Tensor:
-        """Class scores (N, C) before the temperature; the mean over both flips where they are asked for."""
+        """Class scores (N, C) before calibration; the mean over both flips where they are asked for."""
         logits = self.net(batch.pixels, batch.bags).logits
         return (logits + self.net(batch.pixels.flip(3), batch.bags).logits) / 2 if self.flips else logits
 
     def figures_of(self, batches: Iterable[Any]) -> dict[str, float]:
-        """The figures of the validation split, for whose scores the temperature is fitted first."""
+        """The figures of the validation split, to which the scores are fitted first."""
         self._calibrating = True
         try:
             return super().figures_of(batches)
@@ -128,8 +133,10 @@ class ScanClassification(Measured):
         """Accuracy and its kin, calibration, sensitivity and specificity of every class and of urgent referral."""
         logits, labels = rows["logits"].float().cpu(), rows["labels"].cpu()
         if self._calibrating:
-            self.net.temperature.copy_(metrics.fit_temperature(logits, labels))
-        log_shares = (logits / self.net.temperature.cpu()).log_softmax(1)
+            temperature, bias = self.calibration(logits, labels)
+            self.net.temperature.copy_(temperature)
+            self.net.bias.copy_(bias)
+        log_shares = self.net.calibrated(rows["logits"].float()).cpu()
         shares, names = log_shares.exp(), self.net.class_names
         predicted = shares.argmax(1)
         counts = metrics.confusion(predicted, labels, len(names))

@@ -135,7 +135,7 @@ class ScanPredictor:
         logits = output.logits
         if self.flips:
             logits = (logits + self.net(pixels.flip(3)).logits) / 2
-        return (logits / self.net.temperature).softmax(1), output.weights.mean(1)
+        return self.net.calibrated(logits).exp(), output.weights.mean(1)
 
     def _draw(self, one: Seen, heat: np.ndarray) -> Path:
         """Write the overlay in the file's own size; its name holds the folder, so that equal names do not meet."""

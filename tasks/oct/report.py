@@ -71,7 +71,7 @@ def _look_at(module: Any, data: Any) -> Report:
     fits: dict[str, list[Fit]] = {way: [] for way in ways}
     for batch in data.split_dataloader("test"):
         with torch.no_grad():
-            rows["probabilities"].append((module.scores(batch) / net.temperature).softmax(1))
+            rows["probabilities"].append(net.calibrated(module.scores(batch)).exp())
         mask = batch.lesions > 0
         for way, mapper in ways.items():
             maps = mapper(batch.pixels)

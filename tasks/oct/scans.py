@@ -9,7 +9,7 @@ import numpy as np
 
 from suite.data.cache import hash_arrays
 
-VERSION = 1  # of what readers make of their files; cached scans of another version are read again
+VERSION = 1  # of what readers and views make of files; cached scans of another version are read again
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from tasks.oct import metrics
+from tasks.oct.calibration import BalancedBias, TemperatureScaling
 
 
 def sample(number: int = 137, classes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -66,3 +67,34 @@ def test_the_bootstrap_encloses_the_figure_and_is_always_the_same() -> None:
     assert told["accuracy_low"] == pytest.approx(accuracy - 1.96 * deviation, abs=0.012)
     assert told["accuracy_high"] == pytest.approx(accuracy + 1.96 * deviation, abs=0.012)
     assert told["balanced_accuracy_low"] < told["balanced_accuracy_high"]
+
+
+def test_a_temperature_leaves_classes_as_they_are() -> None:
+    logits, labels = sample()
+    temperature, bias = TemperatureScaling()(logits, labels)
+    assert float(temperature) == pytest.approx(float(metrics.fit_temperature(logits, labels)))
+    assert not bool(bias.any())
+
+
+def test_a_balanced_bias_is_the_likeliest_where_classes_count_alike() -> None:
+    logits, labels = sample(400)
+    keep = (labels != 0) | (torch.arange(400) % 5 == 0)  # the first class becomes rare
+    logits, labels = logits[keep], labels[keep]
+    weight = 1.0 / torch.bincount(labels).float()
+    temperature, bias = BalancedBias(strength=0.0)(logits, labels)
+
+    def loss(temperature: torch.Tensor, bias: torch.Tensor) -> float:
+        return float(F.cross_entropy(logits / temperature + bias, labels, weight=weight))
+
+    best = loss(temperature, bias)
+    assert best < loss(*TemperatureScaling()(logits, labels))
+    for place in range(3):
+        for step in (-0.1, 0.1):
+            assert best < loss(temperature, bias + step * F.one_hot(torch.tensor(place), 3)) + 1e-6
+    assert best < min(loss(temperature * 1.1, bias), loss(temperature / 1.1, bias))
+
+
+def test_a_balanced_bias_stays_finite_without_errors() -> None:
+    temperature, bias = BalancedBias()(9.0 * torch.eye(3).repeat(4, 1), torch.arange(3).repeat(4))
+    assert 0.01 < float(temperature) < 10
+    assert float(bias.abs().max()) < 1.0
