@@ -27,6 +27,8 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
         ("recommender_users", "ms a user"),
         ("oct_step", "ours"),
         ("oct_predict", "ms an image"),
+        ("speech_features", "ours, one by one"),
+        ("speech_decoding", "times real time"),
     ],
 )
 def test_it_prints_its_table(name: str, said: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

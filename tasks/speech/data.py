@@ -15,7 +15,6 @@ from tasks.speech import units as vocabularies
 from tasks.speech.an4 import An4
 from tasks.speech.augment import SpecAugment
 from tasks.speech.batch import Batches, SpeechBatch
-from tasks.speech.encoders import Subsampling
 from tasks.speech.features import Frontend
 from tasks.speech.folders import LibriSpeech, SpeechCommands, TranscribedFolder
 from tasks.speech.fsdd import Fsdd
@@ -26,6 +25,7 @@ from tasks.speech.synthetic import SpokenDigits, Tones
 from tasks.speech.utterances import Utterance, content_hash, split_hash
 
 logger = logging.getLogger(__name__)
+FACTOR = 4  # frames of a position in the encoders' presets
 
 
 class SpeechReader(Reader, Protocol):
@@ -141,7 +141,7 @@ class SpeechData(TaskData):
             "normaliser": self.normaliser.facts(),
             "units": self.units.facts(),
             "transcripts": transcripts,
-            "pace": round(float(self.lengths[train].sum()) / Subsampling.factor / written, 3),
+            "frames_per_unit": round(float(self.lengths[train].sum()) / written, 3),
         }
 
     def train_dataloader(self) -> Batches:
@@ -165,7 +165,7 @@ class SpeechData(TaskData):
                         "Cut it, leave it out, or raise the limit: memory grows with the length"
                     )
                 too_long.append(number)
-            elif needed_positions(self.targets[number]) * Subsampling.factor > self.lengths[number] + 3:
+            elif needed_positions(self.targets[number]) * FACTOR > self.lengths[number] + FACTOR - 1:
                 too_short.append(number)
             if vocabularies.UNKNOWN in self.targets[number]:
                 unknown.append(number)

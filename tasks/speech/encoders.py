@@ -1,6 +1,6 @@
-"""Encoders: convolutions that keep a quarter of the frames, then a Conformer, a Transformer or a recurrent listener."""
+"""Encoders: convolutions that keep a part of the frames, then a Conformer, a Transformer or a recurrent listener."""
 
-# B utterances, T frames, S positions (a quarter of the frames), F features, E model width
+# B utterances, T frames, S positions (a quarter of the frames or fewer), F features, E model width
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -35,20 +35,24 @@ def within(lengths: Tensor, size: int) -> Tensor:
 
 
 class Subsampling(nn.Module):
-    """Two convolutions of width 3 and stride 2 over time: four frames become one position.
+    """Convolutions of width 3 and stride 2 over time: ``factor`` frames become one position.
 
-    x = gelu(conv(x)) twice, then dropout. What lies beyond an utterance is set to 0 before each, which is what the
-    convolution itself sees beyond a batch that is cut to length; so padding changes nothing.
+    x = gelu(conv(x)), once for every power of 2 in the factor, then layer norm and dropout. What lies beyond an
+    utterance is set to 0 before each, which is what the convolution itself sees beyond a batch that is cut to length;
+    so padding changes nothing.
 
-    Shape: features (B, T, F), lengths (B,) -> (B, ceil(T / 4), E), ceil(lengths / 4).
+    Shape: features (B, T, F), lengths (B,) -> (B, ceil(T / factor), E), ceil(lengths / factor). Raises ValueError for a
+    factor that is no power of 2.
     """
 
-    factor = 4
-
-    def __init__(self, num_features: int, embed_dim: int, dropout: float = 0.0) -> None:
+    def __init__(self, num_features: int, embed_dim: int, factor: int = 4, dropout: float = 0.0) -> None:
         super().__init__()
+        halvings = factor.bit_length() - 1
+        if factor < 2 or factor != 1 << halvings:
+            raise ValueError(f"the factor of subsampling must be a power of 2, got {factor}")
         self.convs = nn.ModuleList(
-            nn.Conv1d(width, embed_dim, kernel_size=3, stride=2, padding=1) for width in (num_features, embed_dim)
+            nn.Conv1d(embed_dim if n else num_features, embed_dim, kernel_size=3, stride=2, padding=1)
+            for n in range(halvings)
         )
         self.norm = nn.LayerNorm(embed_dim)
         self.dropout = dropout
@@ -56,7 +60,7 @@ class Subsampling(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
         x = features.transpose(1, 2)
         for conv in self.convs:
-            x = F.gelu(conv(x * within(lengths, x.shape[2])[:, None]))
+            x = F.gelu(conv(x.masked_fill(~within(lengths, x.shape[2])[:, None], 0.0)))
             lengths = (lengths + 1) // 2
         x = self.norm(x.transpose(1, 2))
         return dropout(x, self.dropout, self.training), lengths
@@ -117,7 +121,7 @@ class ConformerBlock(nn.Module):
 class Conformer(nn.Module):
     """Subsampling and Conformer blocks with rotary positions.
 
-    Shape: features (B, T, F), lengths (B,) -> Encoded of E and ceil(T / 4) positions.
+    Shape: features (B, T, F), lengths (B,) -> Encoded of E and ceil(T / factor) positions.
     """
 
     def __init__(
@@ -129,10 +133,11 @@ class Conformer(nn.Module):
         hidden_dim: int = 576,
         kernel_size: int = 15,
         dropout: float = 0.1,
+        factor: int = 4,
     ) -> None:
         super().__init__()
-        self.embed_dim = embed_dim
-        self.subsampling = Subsampling(num_features, embed_dim, dropout)
+        self.embed_dim, self.factor = embed_dim, factor
+        self.subsampling = Subsampling(num_features, embed_dim, factor, dropout)
         self.blocks = nn.ModuleList(
             ConformerBlock(self_attention(embed_dim, num_heads, dropout), hidden_dim, kernel_size, dropout)
             for _ in range(num_layers)
@@ -160,10 +165,11 @@ class Transformer(nn.Module):
         num_heads: int = 4,
         hidden_dim: int = 576,
         dropout: float = 0.1,
+        factor: int = 4,
     ) -> None:
         super().__init__()
-        self.embed_dim = embed_dim
-        self.subsampling = Subsampling(num_features, embed_dim, dropout)
+        self.embed_dim, self.factor = embed_dim, factor
+        self.subsampling = Subsampling(num_features, embed_dim, factor, dropout)
         self.blocks = nn.ModuleList(
             EncoderBlock(
                 self_attention(embed_dim, num_heads, dropout), FeedForward(embed_dim, hidden_dim, dropout), dropout
@@ -186,10 +192,12 @@ class Listener(nn.Module):
     Shape as ``Conformer``; ``hidden_dim`` is of one direction, so E = 2 hidden_dim.
     """
 
-    def __init__(self, num_features: int, hidden_dim: int = 128, num_layers: int = 3, dropout: float = 0.1) -> None:
+    def __init__(
+        self, num_features: int, hidden_dim: int = 128, num_layers: int = 3, dropout: float = 0.1, factor: int = 4
+    ) -> None:
         super().__init__()
-        self.embed_dim = 2 * hidden_dim
-        self.subsampling = Subsampling(num_features, self.embed_dim, dropout)
+        self.embed_dim, self.factor = 2 * hidden_dim, factor
+        self.subsampling = Subsampling(num_features, self.embed_dim, factor, dropout)
         between = dropout if num_layers > 1 else 0.0
         self.lstm = nn.LSTM(
             self.embed_dim, hidden_dim, num_layers, dropout=between, bidirectional=True, batch_first=True

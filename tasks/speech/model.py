@@ -35,7 +35,7 @@ class Recogniser(nn.Module):
         num_features: of a frame, from the data.
         units: what is written, as the data's facts tell it.
         transcripts: of the training part, of which the language model is counted; may be empty.
-        pace: positions for one unit, from the data.
+        frames_per_unit: from the data.
         encoder: makes the encoder from the number of features.
         decoder: makes the decoder from ``num_units``, ``memory_dim`` and, for a speller, ``pace``.
     """
@@ -45,7 +45,7 @@ class Recogniser(nn.Module):
         num_features: int,
         units: Mapping[str, Any],
         transcripts: Sequence[str],
-        pace: float,
+        frames_per_unit: float,
         encoder: EncoderFactory,
         decoder: DecoderFactory,
     ) -> None:
@@ -56,7 +56,7 @@ class Recogniser(nn.Module):
         num_units = len(self.units)
         self.encoder = encoder(num_features)
         width = int(self.encoder.embed_dim)  # type: ignore[arg-type]
-        self.decoder = decoder(num_units=num_units, memory_dim=width, pace=pace)
+        self.decoder = decoder(num_units=num_units, memory_dim=width, pace=frames_per_unit / int(self.encoder.factor))  # type: ignore[arg-type]
         self.ctc = nn.Linear(width, num_units)
 
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:

@@ -172,12 +172,13 @@ class _Beam:
     def _still_growing(self, scores: Tensor) -> Tensor:
         """Scores of the hypotheses that may yet become the best text of their utterance, ``NEVER`` for the others.
 
-        Scores only fall, but for the reward, which is taken to be smaller than what a unit costs.
+        Votes only lower a score; rewards raise it, by no more than the units that there is room for.
         """
         best = [max((one.score for one in found), default=NEVER) for found in self.found]
-        hopeless = scores < torch.tensor(best, dtype=scores.dtype, device=scores.device)[:, None]
-        full = self.units.shape[1] - 1 >= self.limits[:, None]
-        return scores.masked_fill(hopeless | full, NEVER)
+        room = (self.limits - (self.units.shape[1] - 1))[:, None]
+        highest = scores + max(self.search.reward, 0.0) * room.clamp(min=0)
+        hopeless = highest < torch.tensor(best, dtype=scores.dtype, device=scores.device)[:, None]
+        return scores.masked_fill(hopeless | (room < 0), NEVER)
 
 
 def select(state: Any, rows: Tensor) -> Any:

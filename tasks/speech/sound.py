@@ -2,6 +2,7 @@
 
 # N samples
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,19 @@ def read_sound(path: Path, rate: int) -> np.ndarray:
     return resample(samples, found, rate)
 
 
+def describe(path: Path, rate: int) -> list[str]:
+    """What is done to a file on its way to one channel at ``rate``, in words; nothing where it is such a file."""
+    info = _info(path)
+    notes = [f"{info.channels} channels averaged"] if info.channels > 1 else []
+    return (
+        [*notes, f"resampled from {info.samplerate} to {rate} samples a second"] if info.samplerate != rate else notes
+    )
+
+
 def seconds_of(path: Path) -> float:
     """How long a file lasts, by its header; raises UserError as ``read_sound`` does."""
-    soundfile = _library()
-    try:
-        info = soundfile.info(str(path))
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise _unreadable(path, error) from error
-    return float(info.frames) / info.samplerate
+    info = _info(path)
+    return float(info.frames) / float(info.samplerate)
 
 
 def resample(samples: np.ndarray, found: int, rate: int) -> np.ndarray:
@@ -40,10 +46,22 @@ def resample(samples: np.ndarray, found: int, rate: int) -> np.ndarray:
     if found == rate or len(samples) == 0:
         return samples
     import torch
-    from torchaudio.functional import resample as of_torchaudio
 
-    resampled: np.ndarray = of_torchaudio(torch.from_numpy(np.ascontiguousarray(samples)), found, rate).numpy()
+    resampled: np.ndarray = _resampler(found, rate)(torch.from_numpy(np.ascontiguousarray(samples))).numpy()
     return resampled
+
+
+@lru_cache(maxsize=8)
+def _resampler(found: int, rate: int) -> Any:
+    """The filters between two rates, which take longer to make than a short recording to resample."""
+    try:
+        from torchaudio.transforms import Resample
+    except ImportError as error:
+        raise UserError(
+            f"resampling from {found} to {rate} samples a second needs torchaudio, which is not installed; add the "
+            "extra: pip install -e '.[speech]'"
+        ) from error
+    return Resample(found, rate)
 
 
 def _read(path: Path) -> tuple[np.ndarray, int]:
@@ -53,6 +71,14 @@ def _read(path: Path) -> tuple[np.ndarray, int]:
     except (soundfile.LibsndfileError, OSError) as error:
         raise _unreadable(path, error) from error
     return samples, int(rate)
+
+
+def _info(path: Path) -> Any:
+    soundfile = _library()
+    try:
+        return soundfile.info(str(path))
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:

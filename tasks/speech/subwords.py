@@ -44,6 +44,17 @@ class Subwords(Units):
     def decode(self, numbers: Iterable[int]) -> str:  # noqa: D102
         return " ".join("".join(self.own(numbers)).replace(START, " ").split())
 
+    def words(self, numbers: Sequence[int]) -> list[list[int]]:  # noqa: D102
+        groups: list[list[int]] = []
+        for place, number in enumerate(numbers):
+            if number < len(SPECIAL) or self.names[number] == START:
+                continue
+            before = self.names[numbers[place - 1]] if place else START
+            if self.names[number].startswith(START) or before == START or not groups:
+                groups.append([])
+            groups[-1].append(place)
+        return groups
+
     def facts(self) -> dict[str, Any]:  # noqa: D102
         return {**super().facts(), "model": self.model}
 

@@ -2,19 +2,20 @@
 
 # N samples
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from suite.data.source import Resolved
-from tasks.speech.espeak import Espeak, Voice
+from tasks.speech.espeak import SAMPLE_RATE, Spoken, release, speak
 from tasks.speech.features import Frontend, LogMel
 from tasks.speech.fsdd import WORDS, parse_digits
 from tasks.speech.sound import resample
 from tasks.speech.utterances import Utterance
 
+PAUSE = 0.06  # seconds behind a word of tones
 VOICES = ("en", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-029")
 VARIANTS = ("", "+m1", "+m3", "+m5", "+m7", "+f1", "+f2", "+f3", "+f4", "+klatt2")
 
@@ -77,23 +78,25 @@ class SpokenDigits(Made):
     def read(self, files: Resolved, frontend: Frontend) -> Iterator[Utterance]:
         """Speak them; raises UserError where the synthesiser is missing."""
         random = np.random.RandomState(self.seed)
-        espeak, rate = Espeak(), rate_of(frontend)
-        names = [voice + variant for voice in VOICES for variant in VARIANTS]
-        for number in range(self.num_utterances):
-            words = [WORDS[digit] for digit in random.randint(10, size=random.randint(self.fewest, self.most + 1))]
-            voice = Voice(names[random.randint(len(names))], random.randint(120, 220), random.randint(25, 75))
-            spoken = resample(espeak.speak(" ".join(words), voice), espeak.rate, rate)
-            samples = spoken * random.uniform(0.3, 1.0) + random.normal(0.0, 1.0, len(spoken)) * random.uniform(
-                0.0, self.noise
-            )
+        rate = rate_of(frontend)
+        voices = [voice + variant for voice in VOICES for variant in VARIANTS]
+        texts = [self._draw(voices, random) for _ in range(self.num_utterances)]
+        for number, (text, spoken) in enumerate(zip(texts, speak(texts), strict=True)):
+            samples = resample(spoken, SAMPLE_RATE, rate) * random.uniform(0.3, 1.0)
+            samples = samples + random.normal(0.0, 1.0, len(samples)) * random.uniform(0.0, self.noise)
             name = f"digits-{number}"
             self.keep(name, samples)
-            yield Utterance(name, (), " ".join(words), voice.name, "", len(samples) / rate)
+            yield Utterance(name, (), text.text, text.voice, "", len(samples) / rate)
 
     def facts(self) -> dict[str, Any]:
         """What decides the content."""
         names = ("num_utterances", "digits", "noise", "seed")
-        return {**{name: getattr(self, name) for name in names}, "synthesiser": Espeak.release()}
+        return {**{name: getattr(self, name) for name in names}, "synthesiser": release()}
+
+    def _draw(self, voices: Sequence[str], random: np.random.RandomState) -> Spoken:
+        words = random.randint(10, size=random.randint(self.fewest, self.most + 1))
+        voice = voices[random.randint(len(voices))]
+        return Spoken(" ".join(WORDS[word] for word in words), voice, random.randint(120, 220), random.randint(25, 75))
 
 
 def rate_of(frontend: Frontend) -> int:
@@ -109,4 +112,5 @@ def _tone(word: int, rate: int, random: np.random.RandomState) -> np.ndarray:
     time = np.arange(int(rate * random.uniform(0.12, 0.2))) / rate
     envelope = np.minimum(1.0, 20.0 * np.minimum(time, time[-1] - time))
     low, high = 300.0 + 150.0 * word, 1500.0 + 400.0 * word
-    return 0.3 * envelope * (np.sin(2 * np.pi * low * time) + np.sin(2 * np.pi * high * time))
+    samples = 0.3 * envelope * (np.sin(2 * np.pi * low * time) + np.sin(2 * np.pi * high * time))
+    return np.pad(samples, (0, int(PAUSE * rate)))

@@ -42,6 +42,10 @@ class Units:
         """The text of some numbers, special units left out."""
         raise NotImplementedError
 
+    def words(self, numbers: Sequence[int]) -> list[list[int]]:
+        """Which places of ``numbers`` make each word."""
+        raise NotImplementedError
+
     def own(self, numbers: Iterable[int]) -> list[str]:
         """The names of the units that are not special."""
         return [self.names[number] for number in numbers if number >= len(SPECIAL)]
@@ -67,6 +71,15 @@ class Characters(Units):
     def decode(self, numbers: Iterable[int]) -> str:  # noqa: D102
         return " ".join("".join(self.own(numbers)).split())
 
+    def words(self, numbers: Sequence[int]) -> list[list[int]]:  # noqa: D102
+        groups: list[list[int]] = [[]]
+        for place, number in enumerate(numbers):
+            if self.names[number] == " ":
+                groups.append([])
+            elif number >= len(SPECIAL):
+                groups[-1].append(place)
+        return [group for group in groups if group]
+
 
 class Words(Units):
     """Whole words."""
@@ -79,6 +92,9 @@ class Words(Units):
 
     def decode(self, numbers: Iterable[int]) -> str:  # noqa: D102
         return " ".join(self.own(numbers))
+
+    def words(self, numbers: Sequence[int]) -> list[list[int]]:  # noqa: D102
+        return [[place] for place, number in enumerate(numbers) if number >= len(SPECIAL)]
 
 
 KINDS: dict[str, type[Units]] = {kind.kind: kind for kind in (Characters, Words)}

@@ -30,7 +30,7 @@ FACTS = {
     "num_features": 5,
     "units": {"kind": "characters", "names": [*SPECIAL, " ", "a", "b", "c"]},
     "transcripts": ["ab", "a b", "cab", "b"],
-    "pace": 1.7,
+    "frames_per_unit": 6.8,
 }
 
 

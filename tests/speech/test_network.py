@@ -15,6 +15,7 @@ ENCODERS = {
     "conformer": lambda: Conformer(5, 12, 2, 2, 20, 5),
     "transformer": lambda: Transformer(5, 12, 2, 2, 20),
     "listener": lambda: Listener(5, 7, 2),
+    "by 8": lambda: Conformer(5, 12, 1, 2, 20, 5, factor=8),
 }
 STEPPED = [
     "additive",
@@ -38,7 +39,7 @@ def test_padding_and_neighbours_change_no_output(name: str) -> None:
     for row, one in zip(padded, features, strict=True):
         row[: len(one)] = one
     together = encoder(padded, torch.tensor(lengths))
-    assert together.lengths.tolist() == [-(-length // 4) for length in lengths]
+    assert together.lengths.tolist() == [-(-length // encoder.factor) for length in lengths]
     for b, one in enumerate(features):
         alone = encoder(one[None], torch.tensor([len(one)]))
         size = int(alone.lengths)

@@ -99,20 +99,19 @@ def score_of(net, search: BeamSearch, encoded: Encoded, b: int, text: tuple[int,
 )
 def test_a_wide_beam_finds_the_best_of_all_texts(model: str, weights: tuple[float, float, float]) -> None:
     net = network(model=model)
-    encoded = encoded_of(net, 17, 9)
+    encoded = encoded_of(net, 12, 6)  # 3 and 2 positions
     ctc, language, reward = weights
-    search = BeamSearch(beam=200, ctc_weight=ctc, language_weight=language, order=3, reward=reward)
+    search = BeamSearch(beam=90, ctc_weight=ctc, language_weight=language, order=3, reward=reward)
     found = search(net, encoded)
     writable = [unit for unit in range(len(net.units)) if unit not in (BLANK, EOS, UNKNOWN)]
     for b, length in enumerate(encoded.lengths.tolist()):
         texts = [text for n in range(length + 1) for text in itertools.product(writable, repeat=n)]
-        texts = texts if len(texts) < 1500 else [tuple(one.units) for one in found[b]][:5]
         with torch.no_grad():
             scores = {text: score_of(net, search, encoded, b, text) for text in texts}
         best = max(scores, key=scores.__getitem__)
         assert tuple(found[b][0].units) == best
         for one in found[b][:5]:
-            assert one.score == pytest.approx(scores.get(tuple(one.units), one.score), rel=1e-4)
+            assert one.score == pytest.approx(scores[tuple(one.units)], rel=1e-4)
 
 
 @pytest.mark.parametrize("model", ["speech/ctc_attention", "speech/las"])

@@ -1,0 +1,69 @@
+"""Log-mel features against torchaudio's, and a training step of Conformer encoders.
+
+    python benchmarks/speech_features.py [--threads 1] [--rounds 7] [--quick]
+
+Features: 16 recordings of 10 s at 16 kHz, 80 bands, at equal values (a test compares them; the peer's logarithm is
+timed too). Encoders: 4 blocks of width 144, 4 heads, feed-forward 576, kernel 31, forward and backward of 16 utterances
+of T positions, dropout .1; the peer is ``torchaudio.models.Conformer``. Ours drops weights of attention too, marks
+positions and has layer norm for batch norm. Targets: features at most .65 of the peer's time, blocks .35.
+"""
+
+import argparse
+import warnings
+
+import torch
+from timing import interleaved, show
+from torch import Tensor, nn
+
+from tasks.speech.encoders import ConformerBlock, self_attention
+from tasks.speech.features import FLOOR, log_mel
+
+RATE, BANDS, WIDTH, LAYERS = 16000, 80, 144, 4
+
+
+def features(rounds: int, seconds: int) -> None:
+    from torchaudio.transforms import MelSpectrogram
+
+    samples = 0.1 * torch.randn(16, seconds * RATE)
+    peer = MelSpectrogram(RATE, n_fft=400, hop_length=160, n_mels=BANDS, center=False)
+    candidates = {
+        "torchaudio": lambda: (peer(samples) + FLOOR).log(),
+        "ours": lambda: log_mel(samples, RATE, BANDS, 400, 160),
+        "ours, one by one": lambda: [log_mel(one, RATE, BANDS, 400, 160) for one in samples],
+    }
+    show(f"log-mel of 16 x {seconds} s", interleaved(candidates, rounds))
+
+
+def encoders(rounds: int, positions: int) -> None:
+    with warnings.catch_warnings():  # torchaudio 2.11 announces changes
+        warnings.simplefilter("ignore")
+        from torchaudio.models import Conformer
+
+        peer = Conformer(WIDTH, 4, 4 * WIDTH, LAYERS, 31, dropout=0.1)
+    ours = nn.ModuleList(ConformerBlock(self_attention(WIDTH, 4, 0.1), 4 * WIDTH, 31, 0.1) for _ in range(LAYERS))
+    x = torch.randn(16, positions, WIDTH)
+    lengths, mask = torch.full((16,), positions), torch.ones(16, positions, dtype=torch.bool)
+
+    def step_of_peer() -> None:
+        peer(x, lengths)[0].sum().backward()
+
+    def step_of_ours() -> None:
+        y: Tensor = x
+        for block in ours:
+            y = block(y, mask)
+        y.sum().backward()
+
+    candidates = {"torchaudio": step_of_peer, "ours": step_of_ours}
+    show(f"Conformer, {positions} positions", interleaved(candidates, rounds))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--quick", action="store_true")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    features(2 if args.quick else args.rounds, 1 if args.quick else 10)
+    encoders(1 if args.quick else args.rounds, 20 if args.quick else 100)
