@@ -47,6 +47,8 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> TaskMod
     module = instantiate(config["module"], "module", net=net, optim=optim)
     if not isinstance(module, TaskModule):
         raise UserError(f"module._target_={config['module']['_target_']} is no suite.training.module.TaskModule")
+    if config.get("schedule"):
+        module.schedule = instantiate(config["schedule"], "schedule")
     return module
 
 

@@ -8,6 +8,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from suite.training.checkpoint import SCHEMA
+from suite.training.schedule import Schedule
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -28,11 +29,13 @@ class TaskModule(pl.LightningModule):
         self.split = "test"
         self.metrics: dict[str, float] = {}
         self.identity: dict[str, Any] = {}  # config and facts, as plain values: what rebuilds this module
+        self.schedule: Schedule | None = None  # of the learning rate; none leaves it as it is
         self._optim = optim
 
-    def configure_optimizers(self) -> Optimizer:
-        """Complete the optimiser that the config names with this module's parameters."""
-        return self._optim(self.parameters())
+    def configure_optimizers(self) -> Any:
+        """Complete the optimiser that the config names with this module's parameters, and its schedule."""
+        optimizer = self._optim(self.parameters())
+        return self.schedule.attach(optimizer, self.trainer.estimated_stepping_batches) if self.schedule else optimizer
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what rebuilds this module, so that a checkpoint is enough on its own."""

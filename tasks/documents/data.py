@@ -2,13 +2,12 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
-import lightning
 import numpy as np
 
 from suite.data.cache import cached
+from suite.data.module import Reader, TaskData
 from suite.data.source import Resolved, Source
 from suite.errors import UserError
 from tasks.documents import corpus as corpora
@@ -25,25 +24,17 @@ from tasks.documents.vocabulary import Vocabulary
 logger = logging.getLogger(__name__)
 
 
-class Reader(Protocol):
+class DocumentReader(Reader, Protocol):
     """What reads one kind of file: ``reader.read(reader.resolve(data_dir))``."""
 
     name: str
-
-    def resolve(self, data_dir: Path | str) -> Resolved:
-        """Find or fetch the files; raises UserError where that fails."""
-        ...
 
     def read(self, files: Resolved) -> Iterator[Record]:
         """The labelled texts; raises UserError naming file and row."""
         ...
 
-    def facts(self) -> dict[str, Any]:
-        """What the records depend on beside the files."""
-        ...
 
-
-class DocumentsData(lightning.LightningDataModule):
+class DocumentsData(TaskData):
     """Any set of labelled documents, by its reader.
 
     ``max_words`` bounds a document, ``max_sentence`` a sentence (what is longer is continued as another);
@@ -53,7 +44,7 @@ class DocumentsData(lightning.LightningDataModule):
 
     def __init__(
         self,
-        reader: Reader,
+        reader: DocumentReader,
         dir: str = "data",
         batch_size: int = 64,
         vocabulary_size: int = 30_000,
@@ -67,9 +58,7 @@ class DocumentsData(lightning.LightningDataModule):
         fold: int = 0,
         split_seed: int = 0,
     ) -> None:
-        super().__init__()
-        self.reader = reader
-        self.dir = Path(dir)
+        super().__init__(reader, dir)
         self.batch_size = _positive("batch_size", batch_size)
         self.vocabulary_size = _positive("vocabulary_size", vocabulary_size)
         self.min_count = min_count
@@ -77,19 +66,10 @@ class DocumentsData(lightning.LightningDataModule):
         self.max_sentence = _positive("max_sentence", max_sentence)
         self.longest_piece = longest_piece
         self.split = DocumentSplit(num_val, num_test, folds, fold, split_seed)
-        self._files: Resolved | None = None
-        self._provenance: dict[str, Any] = {}
         self._documents: Documents | None = None
 
-    def prepare_data(self) -> None:
-        """Find or fetch the files, in one process only; raises UserError where that fails."""
-        self._files = self.reader.resolve(self.dir)
-
-    def setup(self, stage: str | None = None) -> None:
-        """Read, split and number the documents, once."""
-        if self._documents is not None:
-            return
-        files = self._files or self.reader.resolve(self.dir)
+    def load(self, files: Resolved) -> dict[str, Any]:
+        """Read, split and number the documents."""
         self.corpus = corpus = Corpus.of(self._tokenised(files))
         self.parts = self.split(corpus.labels, corpus.parts, corpus.groups)
         self.class_names = _class_names(corpus, self.parts)
@@ -103,7 +83,7 @@ class DocumentsData(lightning.LightningDataModule):
         numbered = np.array([piece for word in pieces for piece in word], dtype=np.uint32)
         offsets = (corpus.sentences, corpus.documents)
         self._documents = Documents(numbers[corpus.words], *offsets, labels, corpus.words, spellings, numbered)
-        self._provenance = {**files.as_dict(), **self.reader.facts(), **self._told()}
+        return self._told()
 
     @property
     def documents(self) -> Documents:
@@ -127,11 +107,6 @@ class DocumentsData(lightning.LightningDataModule):
             "vocabulary": self.vocabulary.words,
             **limits,
         }
-
-    def provenance(self) -> dict[str, Any]:
-        """Where the documents came from, with every file's SHA-256, and hashes of content and split. Plain values."""
-        self.setup()
-        return self._provenance
 
     def train_dataloader(self) -> Batches:
         """The training part, in a new order every epoch."""

@@ -1,11 +1,9 @@
 """The data module of the graph task: one graph is the whole batch."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
-import lightning
-
+from suite.data.module import Reader, TaskData
 from suite.data.source import Resolved, Source
 from suite.data.splits import StratifiedSplit
 from tasks.graph.batch import GraphBatch
@@ -16,19 +14,11 @@ from tasks.graph.synthetic import SyntheticGraph
 from tasks.graph.tables import GraphTables
 
 
-class GraphReader(Protocol):
+class GraphReader(Reader, Protocol):
     """What reads one kind of graph: ``reader.read(reader.resolve(data_dir))``."""
-
-    def resolve(self, data_dir: Path | str) -> Resolved:
-        """Find or fetch the files; raises UserError where that fails."""
-        ...
 
     def read(self, files: Resolved) -> Graph:
         """Read them; raises UserError for files that do not make a graph."""
-        ...
-
-    def facts(self) -> dict[str, Any]:
-        """What belongs in the provenance beside the files."""
         ...
 
 
@@ -45,39 +35,26 @@ class OneBatch:
         return iter((self.batch,))
 
 
-class GraphData(lightning.LightningDataModule):
+class GraphData(TaskData):
     """Any graph, by its reader. Every pass sees the whole graph; the split says which nodes count."""
 
     def __init__(self, graph: GraphReader, dir: str = "data", normalize_features: bool = True) -> None:
-        super().__init__()
-        self.reader = graph
-        self.dir = Path(dir)
+        super().__init__(graph, dir)
         self.normalize_features = normalize_features
-        self._files: Resolved | None = None
         self._graph: Graph | None = None
         self._batch: GraphBatch | None = None
-        self._provenance: dict[str, Any] = {}
 
-    def prepare_data(self) -> None:
-        """Find or fetch the files, in one process only; raises UserError where that fails."""
-        self._files = self.reader.resolve(self.dir)
-
-    def setup(self, stage: str | None = None) -> None:
-        """Read the graph, once."""
-        if self._graph is not None:
-            return
-        files = self._files or self.reader.resolve(self.dir)
-        graph = self.reader.read(files)
-        self._provenance = {
-            **files.as_dict(),
-            **self.reader.facts(),
+    def load(self, files: Resolved) -> dict[str, Any]:
+        """Read the graph."""
+        graph: Graph = self.reader.read(files)
+        self._graph = graph.row_normalized() if self.normalize_features else graph
+        return {
             "content_hash": graph.content_hash(),
             "split_hash": graph.split_hash(),
             "num_nodes": graph.num_nodes,
             "num_edges": graph.edge_index.shape[1],
             **{f"num_{part}": len(getattr(graph, part)) for part in PARTS},
         }
-        self._graph = graph.row_normalized() if self.normalize_features else graph
 
     @property
     def graph(self) -> Graph:
@@ -94,11 +71,6 @@ class GraphData(lightning.LightningDataModule):
             "num_classes": graph.num_classes,
             "num_nodes": graph.num_nodes,
         }
-
-    def provenance(self) -> dict[str, Any]:
-        """Where the data came from, with every file's SHA-256, and hashes of the graph and its split. Plain values."""
-        self.setup()
-        return self._provenance
 
     @property
     def batch(self) -> GraphBatch:

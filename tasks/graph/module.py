@@ -26,6 +26,14 @@ class NodeClassification(TaskModule):
         self.passes = passes
         self.automatic_optimization = False
 
+    def configure_optimizers(self) -> Any:
+        """The optimiser; raises UserError for a schedule, since patience decides when training ends."""
+        if self.schedule is not None:
+            raise UserError(
+                "task=graph trains until its patience ends, so a schedule has no length: use schedule=constant"
+            )
+        return super().configure_optimizers()
+
     def training_step(self, batch: GraphBatch, batch_idx: int) -> None:
         """Pass over the graph ``passes`` times, or until selection or ``max_steps`` ends training."""
         optimizer: Any = self.optimizers()

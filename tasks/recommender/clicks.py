@@ -6,32 +6,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from suite.training.measured import Measured, Rows
 from tasks.recommender.batches import HistoryBatch
 from tasks.recommender.din import DIN
-from tasks.recommender.module import Measuring
 
 
-class Liking(Measuring):
+class Liking(Measured):
     """Binary cross-entropy of every event; AUC and AUC within users of a split."""
 
     net: DIN
 
-    def loss_of(self, batch: HistoryBatch) -> Tensor:  # noqa: D102
+    def loss_of(self, batch: HistoryBatch) -> Tensor:
+        """Binary cross-entropy, the mean over events."""
         logits = self.net(batch.items, batch.liked, batch.users)
         real = batch.items > 0
         return F.binary_cross_entropy_with_logits(logits[real], batch.liked[real].float())
 
-    def begin(self) -> None:  # noqa: D102
-        self._told: list[tuple[Tensor, Tensor, Tensor]] = []
-
-    def keep(self, batch: HistoryBatch) -> None:  # noqa: D102
+    def measure(self, batch: HistoryBatch) -> Rows:
+        """What the model says of every event, whether it was liked, and by whom."""
         assert batch.targets is not None
         assert batch.targets_liked is not None
         logits = self.net.ask(batch.items, batch.liked, batch.lengths, batch.users, batch.targets[:, None])[:, 0]
-        self._told.append((logits, batch.targets_liked, batch.users))
+        return {"logit": logits, "liked": batch.targets_liked, "user": batch.users}
 
-    def figures(self) -> dict[str, float]:  # noqa: D102
-        logits, liked, users = (torch.cat(column) for column in zip(*self._told, strict=True))
+    def figures(self, rows: Rows) -> dict[str, float]:
+        """AUC of all events, and within users."""
+        logits, liked, users = rows["logit"], rows["liked"], rows["user"]
         loss = F.binary_cross_entropy_with_logits(logits, liked.float())
         return {"auc": auc(logits, liked), "group_auc": group_auc(logits, liked, users), "loss": float(loss)}
 

@@ -1,12 +1,11 @@
 """The data module of the recommender: histories, cut by a split into batches."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Protocol
 
-import lightning
 import numpy as np
 
+from suite.data.module import Reader, TaskData
 from suite.data.source import Resolved, Source
 from suite.errors import UserError, did_you_mean
 from tasks.recommender.batches import HistoryBatch, Measured, Pieces, TrainingWindows
@@ -17,23 +16,15 @@ from tasks.recommender.synthetic import SyntheticHistories
 from tasks.recommender.tables import InteractionTable
 
 
-class HistoryReader(Protocol):
+class HistoryReader(Reader, Protocol):
     """What reads one kind of histories: ``reader.read(reader.resolve(data_dir))``."""
-
-    def resolve(self, data_dir: Path | str) -> Resolved:
-        """Find or fetch the files; raises UserError where that fails."""
-        ...
 
     def read(self, files: Resolved) -> Histories:
         """Read them; raises UserError for files that do not make histories."""
         ...
 
-    def facts(self) -> dict[str, Any]:
-        """What belongs in the provenance beside the files."""
-        ...
 
-
-class RecommenderData(lightning.LightningDataModule):
+class RecommenderData(TaskData):
     """Any histories, by their reader.
 
     Args:
@@ -57,7 +48,7 @@ class RecommenderData(lightning.LightningDataModule):
         like_from: float = 4.0,
         dir: str = "data",
     ) -> None:
-        super().__init__()
+        super().__init__(reader, dir)
         for name, value in (("max_length", max_length), ("positions", positions)):
             if value < 1:
                 raise UserError(f"data.{name}={value} must be at least 1")
@@ -67,31 +58,22 @@ class RecommenderData(lightning.LightningDataModule):
         }
         if split not in splitters:
             raise UserError(f"data.split={split} is not known.{did_you_mean(split, splitters)}")
-        self.reader, self.splitter, self.dir = reader, splitters[split], Path(dir)
+        self.splitter = splitters[split]
         self.max_length, self.positions, self.measured_positions = max_length, positions, measured_positions
         self.like_from = like_from
-        self._files: Resolved | None = None
         self._histories: Histories | None = None
         self._parts: Parts | None = None
         self._pieces: Pieces | None = None
-        self._provenance: dict[str, Any] = {}
 
-    def prepare_data(self) -> None:
-        """Find or fetch the files, in one process only; raises UserError where that fails."""
-        self._files = self.reader.resolve(self.dir)
-
-    def setup(self, stage: str | None = None) -> None:
-        """Read and cut the histories, once."""
-        if self._histories is not None:
-            return
-        files = self._files or self.reader.resolve(self.dir)
+    def load(self, files: Resolved) -> dict[str, Any]:
+        """Read and split the histories."""
         histories = self.reader.read(files)
         parts = self.splitter(histories)
         if len(parts.targets(histories, "train")) == 0:
             raise UserError("No user has two training interactions, so there is nothing to learn an order from.")
-        self._provenance = {
-            **files.as_dict(),
-            **self.reader.facts(),
+        self._histories, self._parts = histories, parts
+        self._pieces = Pieces(histories, self.like_from)
+        return {
             "split": str(self.splitter),
             "max_length": self.max_length,
             "content_hash": histories.content_hash(),
@@ -102,8 +84,6 @@ class RecommenderData(lightning.LightningDataModule):
             "dropped": dict(histories.dropped),
             **{f"num_{split}": len(parts.targets(histories, split)) for split in ("train", "val", "test")},
         }
-        self._histories, self._parts = histories, parts
-        self._pieces = Pieces(histories, self.like_from)
 
     @property
     def histories(self) -> Histories:
@@ -135,11 +115,6 @@ class RecommenderData(lightning.LightningDataModule):
             "user_ids": list(histories.user_ids),
             "traits": [list(traits) for traits in histories.traits],
         }
-
-    def provenance(self) -> dict[str, Any]:
-        """Where the data came from, with every file's SHA-256, and hashes of histories and split. Plain values."""
-        self.setup()
-        return self._provenance
 
     def train_dataloader(self) -> Iterable[HistoryBatch]:
         """Windows of the training events, in a new order with new borders each time it is gone through."""

@@ -1,0 +1,79 @@
+"""Measuring sample by sample: rows first, metrics of all rows after."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from suite.training.module import OptimizerFactory, TaskModule
+
+Rows = Mapping[str, Tensor]
+
+
+class Measured(TaskModule):
+    """A task whose metrics come from rows, one a sample: loss, right or wrong, place of the target, edits.
+
+    A subclass writes three methods. ``loss_of(batch)`` is what training makes small. ``measure(batch)`` gives named
+    tensors with one row a sample. ``figures(rows)`` makes the metrics of a split from all its rows together, so that
+    neither the size of batches nor the number of processes can change them.
+
+    The validation split is measured after every epoch, and any split when asked. Lightning's own validation loop is
+    left aside: it would skip an epoch that ``max_steps`` cuts short.
+    """
+
+    def __init__(self, net: nn.Module, optim: OptimizerFactory) -> None:
+        super().__init__(net, optim)
+        self._losses: list[Tensor] = []
+        self._rows: list[Rows] = []
+
+    def loss_of(self, batch: Any) -> Tensor:
+        """What training makes small, a scalar."""
+        raise NotImplementedError
+
+    def measure(self, batch: Any) -> Rows:
+        """What ``figures`` needs of each sample: tensors whose first dimension is the sample's."""
+        raise NotImplementedError
+
+    def figures(self, rows: Rows) -> dict[str, float]:
+        """The metrics of a split by name, without the split, from all its rows."""
+        raise NotImplementedError
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """The loss of one batch."""
+        loss = self.loss_of(batch)
+        self._losses.append(loss.detach())
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Measure the validation split by the weights that the epoch left, and report with the epoch's mean loss."""
+        loss, self._losses = torch.stack(self._losses).mean(), []
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        figures = self.figures_of(data.split_dataloader("val"))
+        self.report({"train/loss": float(loss), **{f"val/{name}": value for name, value in figures.items()}})
+
+    @torch.no_grad()
+    def figures_of(self, batches: Iterable[Any]) -> dict[str, float]:
+        """The metrics of these batches, outside any loop of Lightning's."""
+        was_training = self.net.training
+        self.net.eval()
+        rows = [self.measure(batch.to(self.device)) for batch in batches]
+        self.net.train(was_training)
+        return self.figures(_together(rows))
+
+    def on_test_epoch_start(self) -> None:
+        """Begin a split."""
+        self._rows = []
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Measure one batch of the split that ``self.split`` names."""
+        self._rows.append(self.measure(batch))
+
+    def on_test_epoch_end(self) -> None:
+        """Leave its metrics."""
+        figures = self.figures(_together(self._rows))
+        self.metrics = {f"{self.split}/{name}": value for name, value in figures.items()}
+
+
+def _together(rows: list[Rows]) -> Rows:
+    return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
