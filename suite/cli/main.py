@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     name, rest = arguments[0], arguments[1:]
     debug = any(word in ("debug=true", "debug=True") for word in rest)
-    _quiet()
+    quiet()
     try:
         if name not in COMMANDS:
             raise UserError(f"'{name}' is not a command of attn.{did_you_mean(name, COMMANDS)}")
@@ -62,12 +62,14 @@ def main(argv: list[str] | None = None) -> int:
             traceback.print_exc()
         print(f"attn: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:  # `attn tasks | head` closed the pipe: not an error of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Messages as plain lines on standard error."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     for name in ("suite", "tasks"):

@@ -6,6 +6,7 @@ global generators of Python, NumPy and torch. While the loader runs, and for it 
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -82,6 +83,17 @@ class Dealt:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Nothing, likewise."""
+
+
+@contextmanager
+def dealing(data: Any, seed: int, epoch: Callable[[], int], skip: int) -> Iterator[None]:
+    """Let ``data.train_dataloader`` give a ``Dealt`` meanwhile, whatever loader the task has."""
+    loader = data.train_dataloader
+    data.train_dataloader = lambda: Dealt(loader(), seed, epoch, skip)
+    try:
+        yield
+    finally:
+        del data.train_dataloader
 
 
 class Share:

@@ -50,14 +50,18 @@ def create(run_dir: str | None, task: str, root: str = "runs") -> Path:
 
 
 def write_config(path: Path, config: dict[str, Any]) -> None:
-    """Write the resolved config as ``config.yaml``."""
-    (path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    """Write the resolved config as ``config.yaml``, whole or not at all."""
+    _replace(path / "config.yaml", yaml.safe_dump(config, sort_keys=False))
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write one JSON file, whole or not at all."""
+    _replace(path, json.dumps(content, indent=2) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    temporary.write_text(text)
     temporary.replace(path)
 
 

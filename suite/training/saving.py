@@ -8,12 +8,30 @@ import lightning.pytorch as pl
 import torch
 import torch.distributed as dist
 from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from suite.errors import UserError
 from suite.training import checkpoint, randomness
+from suite.training.checkpoint import save
 from suite.training.dealing import Place
 from suite.training.selection import Selection
 from suite.training.signals import Interrupted, Signals
+
+
+class Saved(TorchCheckpointIO):
+    """Gives Lightning the checkpoint that was read and checked already, and lets it write none of its own."""
+
+    def __init__(self, saved: tuple[Path, dict[str, Any]] | None = None) -> None:
+        super().__init__()
+        self.saved = saved
+
+    def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
+        """What stands in the file, read with every byte checked."""
+        return self.saved[1] if self.saved and Path(path) == self.saved[0] else checkpoint.load(Path(path))
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Written whole or not at all, as all ours."""
+        save(Path(path), checkpoint)
 
 
 class Checkpoints(Checkpoint):
@@ -40,13 +58,13 @@ class Checkpoints(Checkpoint):
         self.every_seconds, self.every_steps = every_seconds, every_steps
         self._last_time, self._last_step = time.monotonic(), 0
         self._best_written = 0
-        self._random: list[dict[str, Any]] | None = None
+        self._processes: list[dict[str, Any]] | None = None
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keep the random states until the first batch: setting up draws numbers too."""
-        self._random = checkpoint["random"]
+        """Keep what each process had until the first batch: setting up draws numbers too."""
+        self._processes = checkpoint["processes"]
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Tidy up behind a killed run; let every process but the first draw numbers of its own."""
@@ -60,12 +78,13 @@ class Checkpoints(Checkpoint):
         self._last_time, self._last_step = time.monotonic(), trainer.global_step
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
-        """Go on with the random numbers of the run that was saved."""
-        if self._random is not None:
+        """Go on with the random numbers of the run that was saved, and what its module had counted."""
+        if self._processes is not None:
             rank = Place.here().rank
-            if rank < len(self._random):
-                randomness.restore(self._random[rank])
-            self._random = None
+            if rank < len(self._processes):  # more processes than before draw numbers of their own
+                randomness.restore(self._processes[rank]["random"])
+                pl_module.resume(self._processes[rank]["module"])  # type: ignore[operator]
+            self._processes = None
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -100,7 +119,8 @@ class Checkpoints(Checkpoint):
     def _write(self, trainer: pl.Trainer, batches: int) -> None:
         """Gather the state on all processes, write it on the first."""
         state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
-        state["random"] = _of_all(randomness.capture())
+        module: Any = trainer.lightning_module
+        state["processes"] = _of_all({"random": randomness.capture(), "module": module.unfinished()})
         state["position"] = {"epoch": trainer.fit_loop.epoch_progress.current.processed, "batches": batches}
         if not batches:
             _between_epochs(state["loops"]["fit_loop"])

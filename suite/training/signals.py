@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -17,11 +18,17 @@ class Interrupted(Exception):  # noqa: N818
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
         self.number = number
+        self.run_dir: Path | None = None
 
     @property
     def code(self) -> int:
         """What shells and schedulers expect: 130 for Ctrl-C, 143 for SIGTERM."""
         return 128 + self.number
+
+    @property
+    def requeues(self) -> bool:
+        """Whether it was the scheduler's warning that the job's time is up."""
+        return self.number == getattr(signal, "SIGUSR1", None)
 
 
 class Signals(pl.Callback):

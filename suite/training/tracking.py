@@ -1,5 +1,6 @@
 """Loggers: a CSV file always, Weights & Biases on request. Tracking never stops a run and never makes it wait."""
 
+import csv
 import logging
 import os
 import urllib.error
@@ -13,15 +14,39 @@ from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
 log = logging.getLogger(__name__)
 PROBE_SECONDS = 3.0
+METRICS = "metrics.csv"
 
 
 def csv_logger(run_dir: Path, flush_every: int = 100) -> Logger:
     """``metrics.csv`` in the run directory: one row a round of metrics, first column ``step``."""
+    path = run_dir / METRICS
+    kept = path.read_text() if path.exists() else ""  # of a run that goes on; Lightning would begin an empty file
     logger = CSVLogger(run_dir, name="", version="", flush_logs_every_n_steps=flush_every)
     with warnings.catch_warnings():  # the directory is this run's own and holds its config: nothing is overwritten
         warnings.filterwarnings("ignore", message="Experiment logs directory")
         assert logger.experiment is not None  # made here, while the warning is silenced
+    if kept:
+        path.write_text(kept)
+        logger.experiment.metrics_keys = next(csv.reader(kept.splitlines()))
     return logger
+
+
+def rewind(run_dir: Path, step: int) -> None:
+    """Take back what ``metrics.csv`` holds behind ``step``, and the test: a run that goes on from there writes it again."""
+    path = run_dir / METRICS
+    if not path.exists():
+        return
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    tests = [name for name in rows[0] if name.startswith("test/")] if rows else []
+    kept = [row for row in rows if int(row["step"] or 0) <= step and not any(row[name] for name in tests)]
+    path.unlink()
+    if kept:
+        names = [name for name in kept[0] if name not in tests]
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, names, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(kept)
 
 
 def wandb_logger(
