@@ -67,9 +67,11 @@ def begin(config: dict[str, Any], run_dir: Path) -> Path:
     return path
 
 
-def work(config: dict[str, Any], run_dir: Path, resume: str | None = None, kill_at: int | None = None) -> None:
-    """A worker's part of a run, killed at its ``kill_at``-th event: a batch begins, an optimiser steps, a report."""
-    if kill_at is not None:
+def work(
+    config: dict[str, Any], run_dir: Path, resume: str | None = None, kill_at: int | None = None, rank: int = 0
+) -> None:
+    """A worker's part of a run; process ``rank`` is killed at its ``kill_at``-th event, at any of ``_kill_at``."""
+    if kill_at is not None and rank == int(os.environ.get("RANK", "0")):
         _kill_at(kill_at)
     torch.set_num_threads(1)
     running.run(config, run_dir, *running.prepare(config), resume=resume)
@@ -78,6 +80,7 @@ def work(config: dict[str, Any], run_dir: Path, resume: str | None = None, kill_
 
 
 def _kill_at(number: int) -> None:
+    """Count where a batch begins and ends, where an optimiser steps, where metrics are reported."""
     from suite.training.guards import Finite
     from suite.training.module import TaskModule
     from suite.training.saving import Checkpoints
