@@ -144,7 +144,7 @@ def _damage(path: Path) -> str | None:
     sha256.update(b"\0\0")  # torch wrote an archive without a comment
     if ending[:2] == DIGEST.to_bytes(2, "little"):
         return None if ending[2:] == sha256.hexdigest().encode() else "its bytes do not match their SHA-256"
-    if ending[-END:-18] != b"PK\5\6":  # an archive without a comment ends in its end record
+    if ending[-END:-18] != b"PK\5\6" or any(ending[-2:]):  # an archive without a comment ends in its end record
         return "its SHA-256 is cut off"
     with zipfile.ZipFile(path) as archive:
         entry = archive.testzip()
