@@ -20,6 +20,9 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "train": Command("suite.cli.train", "train a task, evaluate it once, record the run     attn train task=graph"),
+    "sweep": Command(
+        "suite.cli.sweep", "train many times, with values chosen by optuna     attn sweep task=T optim.lr=choice(..)"
+    ),
     "eval": Command(
         "suite.cli.evaluate", "measure a checkpoint again                         attn eval ckpt=PATH [split=test]"
     ),

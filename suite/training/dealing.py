@@ -78,7 +78,7 @@ class Dealt:
             first = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing: where a run stands is in its checkpoint. Lightning asks, to know that this can be entered anywhere."""
+        """Nothing: a checkpoint knows where the run stands. Lightning asks whether this can be entered anywhere."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -112,7 +112,7 @@ def gather(mine: list[Any]) -> list[Any]:
 
     So figures computed of it are those of one process, to the bit where the parts are.
     """
-    rank, world = Place.here()
+    world = Place.here().world
     if world == 1:
         return mine
     shares: list[Any] = [None] * world

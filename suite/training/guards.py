@@ -30,7 +30,9 @@ class Finite(pl.Callback):
         self._batch = 0
         self._losses: list[Tensor] = []
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """Remember the batch."""
         self._batch = batch_idx
 
@@ -92,7 +94,7 @@ class Agreement(pl.Callback):
             self._compare(trainer, "weights", weights_hash(module).encode())
 
     def _compare(self, trainer: pl.Trainer, what: str, content: bytes) -> None:
-        rank, world = Place.here()
+        world = Place.here().world
         if world == 1:
             return
         hashes: list[str] = [""] * world

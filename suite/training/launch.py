@@ -30,7 +30,7 @@ def launch(config: dict[str, Any]) -> Path:
     if resumed is not None:
         resuming.check_same(resumed, config)
     data, module = prepare(config)
-    run_dir = resumed or rundir.create(wanted, config["task_name"])
+    run_dir = resumed or rundir.create(wanted, config["task_name"], reuse=resume == "auto_or_new")
     record(run_dir, config, data, resumed is not None)
     resume = resume if resumed else None
     try:

@@ -13,14 +13,14 @@ def seed(*key: int) -> None:
     """Seed Python, NumPy and torch from a few whole numbers; every other key gives another stream."""
     words = np.random.SeedSequence(key).generate_state(3, np.uint64)
     random.seed(int(words[0]))
-    np.random.seed(int(words[1]) % 2**32)  # noqa: NPY002
+    np.random.seed(int(words[1]) % 2**32)
     torch.manual_seed(int(words[2]) % 2**63)
 
 
 def capture() -> dict[str, Any]:
     """The state of every generator, as plain values and tensors: what a checkpoint may hold."""
     version, words, gauss = random.getstate()
-    _, keys, place, has_gauss, cached = np.random.get_state()  # noqa: NPY002
+    _, keys, place, has_gauss, cached = np.random.get_state()
     return {
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -37,7 +37,7 @@ def restore(state: dict[str, Any]) -> None:
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words.tolist()), gauss))
     keys, place, has_gauss, cached = state["numpy"]
-    np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), place, has_gauss, cached))  # noqa: NPY002
+    np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), place, has_gauss, cached))
 
 
 class Stream(AbstractContextManager["Stream"]):
@@ -66,10 +66,10 @@ class Stream(AbstractContextManager["Stream"]):
 
 
 def _states() -> tuple[Any, Any, Any]:
-    return random.getstate(), np.random.get_state(), torch.default_generator.get_state()  # noqa: NPY002
+    return random.getstate(), np.random.get_state(), torch.default_generator.get_state()
 
 
 def _set(states: tuple[Any, Any, Any]) -> None:
     random.setstate(states[0])
-    np.random.set_state(states[1])  # noqa: NPY002
+    np.random.set_state(states[1])
     torch.default_generator.set_state(states[2])

@@ -54,10 +54,8 @@ def named(resume: str, root: str = "runs") -> Path:
 def saved(run_dir: Path, resume: str | None) -> tuple[Path, dict[str, Any]]:
     """The checkpoint to go on from: the one that ``resume`` names, else the newest good one. Raises UserError."""
     path = Path(resume or "")
-    if path.suffix == ".ckpt":
-        found = path, checkpoint.load(path)
-    else:
-        found = checkpoint.recover(run_dir / "checkpoints")
+    named_so = path.suffix == ".ckpt"
+    found = (path, checkpoint.load(path)) if named_so else checkpoint.recover(run_dir / "checkpoints")
     if "position" not in found[1]:
         raise UserError(f"{found[0]} holds weights alone; resume from {run_dir / 'checkpoints' / checkpoint.LAST}")
     return found
@@ -73,8 +71,7 @@ def check_same(run_dir: Path, config: dict[str, Any]) -> None:
     """Raise UserError, naming the first keys, where ``config`` would make another run of the one in ``run_dir``."""
     before = recorded(run_dir)
     changed = [
-        f"{key} is {now} here and {then} in the run"
-        for key, then, now in _differences(_bound(before), _bound(config))
+        f"{key} is {now} here and {then} in the run" for key, then, now in _differences(_bound(before), _bound(config))
     ]
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""

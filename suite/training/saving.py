@@ -14,6 +14,7 @@ from suite.errors import UserError
 from suite.training import checkpoint, randomness
 from suite.training.checkpoint import save
 from suite.training.dealing import Place
+from suite.training.guards import weights_hash
 from suite.training.selection import Selection
 from suite.training.signals import Interrupted, Signals
 
@@ -77,7 +78,9 @@ class Checkpoints(Checkpoint):
         """Count from here."""
         self._last_time, self._last_step = time.monotonic(), trainer.global_step
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """Go on with the random numbers of the run that was saved, and what its module had counted."""
         if self._processes is not None:
             rank = Place.here().rank
@@ -120,7 +123,8 @@ class Checkpoints(Checkpoint):
         """Gather the state on all processes, write it on the first."""
         state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
         module: Any = trainer.lightning_module
-        state["processes"] = _of_all({"random": randomness.capture(), "module": module.unfinished()})
+        own = {"random": randomness.capture(), "module": module.unfinished(), "weights": weights_hash(module)}
+        state["processes"] = _of_all(own)
         state["position"] = {"epoch": trainer.fit_loop.epoch_progress.current.processed, "batches": batches}
         if not batches:
             _between_epochs(state["loops"]["fit_loop"])

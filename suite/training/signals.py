@@ -71,7 +71,9 @@ class Signals(pl.Callback):
         """From here on a batch can be finished."""
         self._running = True
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """Likewise where an epoch is entered in its middle."""
         self._running = True
 

@@ -32,7 +32,7 @@ def csv_logger(run_dir: Path, flush_every: int = 100) -> Logger:
 
 
 def rewind(run_dir: Path, step: int) -> None:
-    """Take back what ``metrics.csv`` holds behind ``step``, and the test: a run that goes on from there writes it again."""
+    """Take back what ``metrics.csv`` holds behind ``step``, and the test: a run that goes on writes them again."""
     path = run_dir / METRICS
     if not path.exists():
         return

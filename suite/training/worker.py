@@ -1,6 +1,6 @@
 """One of several processes of a run: reads the resolved config from the run directory, and never composes.
 
-    python -m suite.training.worker RUN_DIR RESUME        started by torch's elastic agent (suite.training.cluster)
+python -m suite.training.worker RUN_DIR RESUME        started by torch's elastic agent (suite.training.cluster)
 """
 
 import ctypes

@@ -30,7 +30,7 @@ def resumed(config: dict[str, Any], run_dir: Path, kills: list[int], world: int 
 
 
 def check(task: str, kills: int, folder: Path) -> None:
-    rng = random.Random(task)  # noqa: S311
+    rng = random.Random(task)
     for number in range(kills):
         config = compose([*TASKS[task], f"seed={number % 3}"])
         whole = folder / f"whole-{number % 3}"

@@ -44,7 +44,7 @@ def test_every_task_trains_with_two_processes_and_measures_what_one_does(task: s
 
 
 def check_kills(task: str, kills: int, folder: Path) -> None:
-    rng = random.Random(task)  # noqa: S311
+    rng = random.Random(task)
     config = compose([*TASKS[task], "trainer=ddp_cpu"])
     assert together(config, folder / "whole") == [0, 0]
     for number in range(kills):
