@@ -1,13 +1,12 @@
 """The console script ``attn``: one command word, then what that command takes. Imports only what the command needs."""
 
 import importlib
-import logging
 import os
 import sys
 import traceback
-import warnings
 from typing import NamedTuple
 
+from suite.console import quiet
 from suite.errors import UserError, did_you_mean
 
 
@@ -70,14 +69,6 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # `attn tasks | head` closed the pipe: not an error of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def quiet() -> None:
-    """Messages as plain lines on standard error."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    for name in ("suite", "tasks"):
-        logging.getLogger(name).setLevel(logging.INFO)
-    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")  # Lightning 2.6 on torch 2.12
 
 
 def _completion(arguments: list[str]) -> int:

@@ -63,8 +63,11 @@ def _go_on(resume: str, overrides: list[str]) -> int:
 def _train(config: DictConfig) -> int:
     """One composed job: check it, run it, show the result."""
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
     runtime = HydraConfig.get()
+    if runtime.mode == RunMode.MULTIRUN:  # one group of W&B's runs for all of them
+        os.environ.setdefault("WANDB_RUN_GROUP", Path(runtime.sweep.dir).name)
     plain = checks.check(config, dict(runtime.runtime.choices), list(runtime.overrides.task))
     return _launch(plain)
 

@@ -82,8 +82,8 @@ class Study:
         """Pass on what a trial reported; end it where it falls behind; settle it where it ended."""
         running, state = self.running[trial], self.optuna.trial.TrialState
         code = running.process.poll()
-        for number, value in running.new_values(self.monitor):
-            trial.report(value, number)
+        for number, reported in running.new_values(self.monitor):
+            trial.report(reported, number)
         if code is None:
             if "pruned" not in trial.user_attrs and trial.should_prune():
                 trial.set_user_attr("pruned", True)

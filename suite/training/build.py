@@ -90,7 +90,7 @@ def build_trainer(
     else:
         trainer |= {"devices": trainer["devices"] if isinstance(trainer["devices"], list) else 1}
         trainer |= {"num_nodes": 1, "strategy": "auto"}
-    # Lightning would take a SLURM job's tasks for its own processes; ours are started by the elastic agent or not at all
+    # Lightning would take a SLURM job's tasks for its own processes; ours are the elastic agent's to start
     plugins = [TorchElasticEnvironment() if workers else LightningEnvironment(), Saved(saved)]
     return instantiate(trainer, "trainer", logger=loggers or False, callbacks=callbacks, plugins=plugins)
 

@@ -32,7 +32,7 @@ def save(path: Path, content: dict[str, Any], previous: Path | None = None) -> N
     try:
         with temporary.open("wb") as file:
             hashing = _Hashing(file)
-            torch.save(content, hashing)
+            torch.save(content, hashing)  # type: ignore[arg-type]
             file.seek(-2, os.SEEK_CUR)  # the length of the comment ends a zip archive
             file.write(DIGEST.to_bytes(2, "little") + hashing.digest())
             file.flush()

@@ -64,7 +64,7 @@ class Dealt:
             batches = iter(self.loader)
         first = True
         while True:
-            dealt = []
+            dealt: list[Any] = []
             while len(dealt) < size:
                 with stream:
                     batch = next(batches, _END)

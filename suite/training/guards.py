@@ -81,7 +81,7 @@ class Agreement(pl.Callback):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare the config, then the weights."""
-        config = pl_module.identity["config"]  # type: ignore[union-attr, index]
+        config = pl_module.identity["config"]  # type: ignore[index]
         self._compare(trainer, "config", json.dumps(config, sort_keys=True, default=str).encode())
         self._compare_weights(trainer, pl_module)
 
@@ -113,7 +113,7 @@ def weights_hash(module: torch.nn.Module) -> str:
     sha256 = hashlib.sha256()
     for name, parameter in module.named_parameters():
         sha256.update(name.encode())
-        sha256.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy())
+        sha256.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
     return sha256.hexdigest()
 
 

@@ -10,6 +10,7 @@ from suite.training.dealing import Place, Share, gather
 from suite.training.module import OptimizerFactory, TaskModule
 
 Rows = Mapping[str, Tensor]
+SHOWN = 200  # rows of a table that is tracked
 
 
 class Measured(TaskModule):
@@ -28,6 +29,7 @@ class Measured(TaskModule):
         super().__init__(net, optim)
         self._losses: list[Tensor] = []
         self._rows: list[Rows] = []
+        self._last: Rows = {}
 
     def loss_of(self, batch: Any) -> Tensor:
         """What training makes small, a scalar."""
@@ -56,6 +58,13 @@ class Measured(TaskModule):
             loss = float(torch.stack(losses).mean())
             self.report({"train/loss": loss, **{f"val/{name}": value for name, value in figures.items()}})
 
+    def media(self, data: Any) -> dict[str, Any]:
+        """A table of what was measured of the first samples of the split measured last, the test."""
+        rows = {name: row[:SHOWN].tolist() for name, row in self._last.items()}
+        return {
+            f"{self.split}/rows": [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
+        }
+
     def unfinished(self) -> dict[str, Any]:
         """The losses of the epoch so far."""
         return {"losses": [loss.cpu() for loss in self._losses]}
@@ -83,7 +92,8 @@ class Measured(TaskModule):
 
     def on_test_epoch_end(self) -> None:
         """Leave its metrics."""
-        figures = self.figures(_together(self._rows))
+        self._last, self._rows = _together(self._rows), []
+        figures = self.figures(self._last)
         self.metrics = {f"{self.split}/{name}": value for name, value in figures.items()}
 
 

@@ -44,6 +44,10 @@ class TaskModule(pl.LightningModule):
         """Add what rebuilds this module, so that a checkpoint is enough on its own."""
         checkpoint.update(self.identity, schema=SCHEMA)
 
+    def media(self, data: Any) -> dict[str, Any]:
+        """What a tracked run shows of its end beside metrics: tables (lists of dicts) and images (arrays), by name."""
+        return {}
+
     def unfinished(self) -> dict[str, Any]:
         """What this process has gathered of the epoch so far, for a checkpoint in its middle; plain values, tensors."""
         return {}

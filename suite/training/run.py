@@ -51,17 +51,18 @@ def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: s
 
     first = _rank() == 0
     saved = resuming.saved(run_dir, resume) if resume else None
-    if saved and first:
-        tracking.rewind(run_dir, saved[1]["global_step"])
+    if first:  # a run that was killed before its first checkpoint begins again, its rows too
+        tracking.rewind(run_dir, saved[1]["global_step"] if saved else -1)
     provenance = json.loads((run_dir / "provenance.json").read_text())
     succeeded = False
     with Signals() as signals:
         trainer = build_trainer(config, run_dir, signals, first, saved)
         try:
             tracking.start(trainer.loggers, config, provenance)
-            progress, skip = trainer.fit_loop.epoch_progress, saved[1]["position"]["batches"] if saved else 0
+            epochs: Any = trainer.fit_loop.epoch_progress
+            skip = saved[1]["position"]["batches"] if saved else 0
             started = time.perf_counter()
-            with dealing(data, config["seed"], lambda: progress.current.processed, skip):
+            with dealing(data, config["seed"], lambda: epochs.current.processed, skip):
                 _fit(trainer, module, data, str(saved[0]) if saved else None)
             seconds = time.perf_counter() - started
             result = _evaluate(config, trainer, module, data)
@@ -71,6 +72,9 @@ def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: s
             tests = {key: value for key, value in result.items() if key.startswith("test/")}
             for logger in trainer.loggers:
                 logger.log_metrics(tests, step=trainer.global_step)
+            media = module.media(data)
+            if first:
+                tracking.leave(trainer.loggers, run_dir, media)
             succeeded = True
         finally:
             tracking.finish(trainer.loggers, succeeded)

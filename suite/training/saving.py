@@ -72,7 +72,7 @@ class Checkpoints(Checkpoint):
         if trainer.is_global_zero:
             checkpoint.sweep(self.folder)
         if trainer.world_size > 1:
-            randomness.seed(int(pl_module.identity["config"]["seed"]), Place.here().rank)  # type: ignore[union-attr, index]
+            randomness.seed(int(pl_module.identity["config"]["seed"]), Place.here().rank)  # type: ignore[index]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Count from here."""
@@ -93,8 +93,9 @@ class Checkpoints(Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save in the middle of an epoch; its last batch belongs to its end."""
+        progress: Any = trainer.fit_loop.epoch_loop.batch_progress.current
         if not trainer.fit_loop.epoch_loop._num_ready_batches_reached():
-            self._visit(trainer, trainer.fit_loop.epoch_loop.batch_progress.current.processed)
+            self._visit(trainer, progress.processed)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save what validation has seen."""
@@ -125,7 +126,8 @@ class Checkpoints(Checkpoint):
         module: Any = trainer.lightning_module
         own = {"random": randomness.capture(), "module": module.unfinished(), "weights": weights_hash(module)}
         state["processes"] = _of_all(own)
-        state["position"] = {"epoch": trainer.fit_loop.epoch_progress.current.processed, "batches": batches}
+        epochs: Any = trainer.fit_loop.epoch_progress.current
+        state["position"] = {"epoch": epochs.processed, "batches": batches}
         if not batches:
             _between_epochs(state["loops"]["fit_loop"])
         self._last_time, self._last_step = time.monotonic(), trainer.global_step

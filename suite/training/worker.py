@@ -18,7 +18,7 @@ def main(run_dir: Path, resume: str | None) -> int:
     import torch.distributed as dist
     from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
-    from suite.cli.main import quiet
+    from suite.console import quiet
     from suite.training.resume import recorded
     from suite.training.run import prepare, run
 
