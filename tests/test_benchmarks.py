@@ -25,6 +25,8 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
         ("documents_step", "ours HAN"),
         ("recommender_step", "ours"),
         ("recommender_users", "ms a user"),
+        ("oct_step", "ours"),
+        ("oct_predict", "ms an image"),
     ],
 )
 def test_it_prints_its_table(name: str, said: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

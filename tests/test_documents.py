@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.cli.conftest import Attn, attn  # noqa: F401
 
@@ -33,7 +34,7 @@ ATTN = [(task, line) for task, line in ATTN if re.match(r"attn |echo .* \| attn 
 
 
 def files_of_a_user(folder: Path) -> None:
-    """A graph of a user's own in both forms, and events of users."""
+    """A graph of a user's own in both forms, events of users, and scans."""
     rng = np.random.default_rng(0)
     edges = rng.integers(0, 30, (2, 60))
     labels = np.arange(30) % 3
@@ -44,6 +45,10 @@ def files_of_a_user(folder: Path) -> None:
     (folder / "histories.jsonl").write_text('{"user": "7", "history": ["1", "2"]}\n')
     events = [f"u{user},i{(3 * user + event) % 11},{event}" for user in range(9) for event in range(6)]
     (folder / "events.csv").write_text("\n".join(["user,item,time", *events]))
+    for number in range(24):
+        picture = rng.integers(0, 256, (20, 30), dtype=np.uint8)
+        (folder / "scans" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / "scans" / "ab"[number % 2] / f"{number}.png")
     (folder / "edges.csv").write_text("\n".join(["source,target", *(f"n{a},n{b}" for a, b in edges.T)]))
 
 

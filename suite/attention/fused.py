@@ -15,7 +15,7 @@ from suite.attention.alignment import Alignment, Softmax
 from suite.attention.functional import AttentionOutput, attend
 from suite.attention.patterns import Causal, Full, Pattern, Tile
 from suite.attention.scores import InnerProduct, Score
-from suite.attention.streamed import attend_streamed
+from suite.attention.streamed import attend_streamed, causal_bands
 from suite.attention.tiled import attend_tiles, query_chunks, tile_of
 
 CHUNK = 1 << 21  # entries (scores times width) in one chunk of an additive score: 8 MiB of float32
@@ -118,7 +118,9 @@ def sdpa(call: Call) -> AttentionOutput:
 def streamed(call: Call) -> AttentionOutput:
     """Dropout on a CPU, in pieces that stay in the cache."""
     query, key = _vectors(call, call.query, call.key)
-    return AttentionOutput(attend_streamed(query, key, call.value, call.masked()[0], call.dropout_p), None)
+    causal = isinstance(call.pattern, Causal)
+    bands = causal_bands(query.shape[2], key.shape[2]) if causal else None
+    return AttentionOutput(attend_streamed(query, key, call.value, call.masked()[0], call.dropout_p, bands), None)
 
 
 def tiled(call: Call) -> AttentionOutput:

@@ -13,6 +13,25 @@ from suite.attention.module import Attention
 from suite.attention.segments import Segments, segment_softmax
 
 
+class GatedProjection(nn.Module):
+    """Keys with a gate, which tells apart values that the nearly linear middle of tanh does not.
+
+    key = tanh(V x + a) * sigmoid(U x + b)   (Ilse et al. 2018, eq. 9); ``Dot`` with a learnt query w is their score.
+
+    Shape: (..., E) -> (..., D).
+
+    >>> GatedProjection(embed_dim=4, head_dim=3)(torch.randn(5, 4)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(self, embed_dim: int, head_dim: int) -> None:
+        super().__init__()
+        self.content, self.gate = nn.Linear(embed_dim, head_dim), nn.Linear(embed_dim, head_dim)
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        return self.content(x).tanh() * self.gate(x).sigmoid()
+
+
 class AttentionPooling(nn.Module):
     """The weighted mean of a set, where a learnt query says what matters.
 
@@ -26,6 +45,7 @@ class AttentionPooling(nn.Module):
         attention: the four choices; its score is built for ``num_heads`` and ``head_dim``.
         num_heads: H, number of learnt queries.
         head_dim: D, width of a query; E // H unless given.
+        key_proj: maps (..., E) to keys (..., H D); linear unless given.
 
     Shape: dense, x (B, S, E) and mask (B, S) bool, True = belongs to the set -> context (B, H E), weights
     (B, H, 1, S). Ragged, x (M, E) and ``segments`` of N -> context (N, H E), weights (M, H), with no padding. An empty
@@ -40,12 +60,17 @@ class AttentionPooling(nn.Module):
     """
 
     def __init__(
-        self, embed_dim: int, attention: Attention | None = None, num_heads: int = 1, head_dim: int | None = None
+        self,
+        embed_dim: int,
+        attention: Attention | None = None,
+        num_heads: int = 1,
+        head_dim: int | None = None,
+        key_proj: nn.Module | None = None,
     ) -> None:
         super().__init__()
         head_dim = embed_dim // num_heads if head_dim is None else head_dim
         self.num_heads = num_heads
-        self.key_proj = nn.Linear(embed_dim, num_heads * head_dim)
+        self.key_proj = nn.Linear(embed_dim, num_heads * head_dim) if key_proj is None else key_proj
         self.query = nn.Parameter(torch.randn(num_heads, head_dim) * head_dim**-0.5)
         self.attention = Attention() if attention is None else attention
 

@@ -3,6 +3,7 @@
 # B batch, H heads, L queries, S keys, D width of one head, V width of one value
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,17 +14,36 @@ from suite.attention.dropout import LANES, keep_mask
 PIECE = 1 << 18  # scores in one piece: 1 MiB of float32, about the second-level cache of one core
 
 
-def attend_streamed(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float) -> Tensor:
+class Band(NamedTuple):
+    """Some queries, and how many keys from the first on they may attend to at most."""
+
+    queries: slice
+    keys: int
+
+
+def causal_bands(num_queries: int, num_keys: int) -> list[Band]:
+    """Four bands, or bands of 64 queries: they hold 5/8 of all pairs, or less, and all that are causal."""
+    size = max(32, min(64, -(-num_queries // 4)))
+    offset = num_keys - num_queries
+    starts = range(0, num_queries, size)
+    return [Band(slice(a, a + size), max(0, min(a + size + offset, num_keys))) for a in starts]
+
+
+def attend_streamed(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float, bands: list[Band] | None = None
+) -> Tensor:
     """context = dropout(softmax over s of query . key) @ value, with the query already scaled.
 
     torch's own kernel takes no dropout on a CPU and falls back to whole-tensor operators, which is 2 to 5 times slower
     at 200 queries and more. Here a few heads at a time go through all operators while their scores are in the cache,
-    backward likewise; kept for the way back are the weights and one byte of mask for each.
+    backward likewise; kept for the way back are the weights and one byte of mask for each. ``bands`` leave out pairs
+    that ``mask`` forbids anyway.
 
     Shape: query (B, H, L, D), key (B, H, S, D), value (B, H, S, V), mask bool broadcastable to (B, H, L, S), True =
     may attend -> (B, H, L, V). Differentiable once; an empty row gives zeros.
     """
-    context: Tensor = _Streamed.apply(query, key, value, mask, dropout_p)
+    bands = bands or [Band(slice(0, query.shape[2]), key.shape[2])]
+    context: Tensor = _Streamed.apply(query, key, value, mask, dropout_p, bands)
     return context
 
 
@@ -46,48 +66,54 @@ def _bias(mask: Tensor | None, dtype: torch.dtype, shape: tuple[int, ...]) -> tu
         return None, None
     bias = (mask.to(dtype) - 1.0) * (torch.finfo(dtype).max / 4)
     empty = bias.amax(-1, keepdim=True) < 0
-    rows = (*shape[:2], bias.shape[-2] if bias.dim() > 1 else 1)
-    return bias.expand(*rows, shape[3]), empty.expand(*rows, 1) if bool(empty.any()) else None
+    return bias.expand(shape), empty.expand(*shape[:3], 1) if bool(empty.any()) else None
 
 
 class _Streamed(torch.autograd.Function):
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]
-        ctx, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float
+        ctx, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float, bands: list[Band]
     ) -> Tensor:
         B, H, L, _ = query.shape
         S, V = value.shape[2:]
         threshold = round(dropout_p * LANES) / LANES
-        scale = 1.0 / (1.0 - threshold)
-        weights = query.new_empty(B, H, L, S)
-        keep = keep_mask(weights.shape, dropout_p, query.device)
         context = query.new_empty(B, L, H, V).transpose(1, 2)  # so that joining the heads copies nothing
         bias, empty = _bias(mask, query.dtype, (B, H, L, S))
-        for piece in _pieces(B, H, L * S):
-            scores = query[piece] @ key[piece].transpose(-2, -1)
-            if bias is not None:
-                scores += bias[piece]
-            w = torch.softmax(scores, -1, out=weights[piece])
-            if empty is not None:
-                w.masked_fill_(empty[piece], 0.0)
-            context[piece] = (torch.mul(w, keep[piece], out=scores) @ value[piece]).mul_(scale)
-        ctx.scale = scale
-        ctx.save_for_backward(query, key, value, weights, keep, context)
+        kept: list[Tensor] = []  # weights and mask of each band
+        for rows, reach in bands:
+            q, k, v, into = query[:, :, rows], key[:, :, :reach], value[:, :, :reach], context[:, :, rows]
+            weights = query.new_empty(B, H, q.shape[2], reach)
+            keep = keep_mask(weights.shape, dropout_p, query.device)
+            for piece in _pieces(B, H, q.shape[2] * reach):
+                scores = q[piece] @ k[piece].transpose(-2, -1)
+                if bias is not None:
+                    scores += bias[piece][..., rows, :reach]
+                w = torch.softmax(scores, -1, out=weights[piece])
+                if empty is not None:
+                    w.masked_fill_(empty[piece][..., rows, :], 0.0)
+                into[piece] = torch.mul(w, keep[piece], out=scores) @ v[piece]
+            kept += [weights, keep]
+        ctx.scale, ctx.bands = 1.0 / (1.0 - threshold), bands
+        context.mul_(ctx.scale)
+        ctx.save_for_backward(query, key, value, context, *kept)
         return context
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
         """d weights = mask (grad value^T) / (1 - p);   d scores = weights (d weights - sum over keys of both)."""
-        query, key, value, weights, keep, context = ctx.saved_tensors
-        B, H, L, S = weights.shape
-        d_query, d_key, d_value = (torch.empty_like(x.transpose(1, 2)).transpose(1, 2) for x in (query, key, value))
-        for piece in _pieces(B, H, L * S):
-            w, kept, d_context = weights[piece], keep[piece], grad[piece]
-            total = (d_context * context[piece]).sum(-1, keepdim=True)  # equals the sum over keys
-            d_context = d_context * ctx.scale
-            d_scores = (d_context @ value[piece].transpose(-2, -1)).mul_(kept).sub_(total).mul_(w)
-            d_value[piece] = (w * kept).transpose(-2, -1) @ d_context
-            d_query[piece] = d_scores @ key[piece]
-            d_key[piece] = d_scores.transpose(-2, -1) @ query[piece]
-        return d_query, d_key, d_value, None, None
+        query, key, value, context, *kept = ctx.saved_tensors
+        B, H = query.shape[:2]
+        d_query = torch.empty_like(query.transpose(1, 2)).transpose(1, 2)
+        d_key, d_value = (torch.zeros_like(x.transpose(1, 2)).transpose(1, 2) for x in (key, value))
+        for (rows, reach), weights, keep in zip(ctx.bands, kept[::2], kept[1::2], strict=True):
+            q, k, v = query[:, :, rows], key[:, :, :reach], value[:, :, :reach]
+            for piece in _pieces(B, H, q.shape[2] * reach):
+                w, d_context = weights[piece], grad[:, :, rows][piece]
+                total = (d_context * context[:, :, rows][piece]).sum(-1, keepdim=True)  # equals the sum over keys
+                d_context = d_context * ctx.scale
+                d_scores = (d_context @ v[piece].transpose(-2, -1)).mul_(keep[piece]).sub_(total).mul_(w)
+                d_value[:, :, :reach][piece] += (w * keep[piece]).transpose(-2, -1) @ d_context
+                d_query[:, :, rows][piece] = d_scores @ k[piece]
+                d_key[:, :, :reach][piece] += d_scores.transpose(-2, -1) @ q[piece]
+        return d_query, d_key, d_value, None, None, None

@@ -11,12 +11,12 @@ from typing import Any, Protocol, TextIO
 from suite.cli.options import parse
 from suite.errors import UserError
 
-USAGE = """usage: attn predict ckpt=PATH input=PATH|- [output=FILE.jsonl|FILE.csv] [KEY=VALUE ...]
+USAGE = """usage: attn predict ckpt=PATH input=PATH|- [output=FILE.jsonl|FILE.csv|FILE.html] [KEY=VALUE ...]
 
 Applies a trained model to files of your own; what they hold is said in the task's README. One record a line goes to
-output, or as JSON Lines to standard output; input=- reads standard input. Overrides change the recorded config, for
-example predict.top_words=5."""
-FORMS = (".jsonl", ".csv")
+output, or as JSON Lines to standard output; input=- reads standard input. An .html is a page for people, with what the
+attention saw. Overrides change the recorded config, for example predict.top_words=5."""
+FORMS = (".jsonl", ".csv", ".html")
 
 
 class Predictor(Protocol):
@@ -28,6 +28,10 @@ class Predictor(Protocol):
 
     def predict(self, records: Iterable[Any]) -> Iterator[dict[str, Any]]:
         """One plain dict for every record, in order."""
+        ...
+
+    def draw(self, records: Iterable[Any]) -> Iterator[str]:
+        """A piece of HTML for every record, in order: the answer, and what the attention saw."""
         ...
 
 
@@ -43,16 +47,21 @@ def main(argv: list[str]) -> int:
             "attn predict needs ckpt=PATH and input=PATH, for example ckpt=RUN/checkpoints/best.ckpt input=-"
         )
     if output is not None and Path(output).suffix not in FORMS:
-        raise UserError(f"output={output} should end in {' or '.join(FORMS)}, which says what is written")
+        raise UserError(f"output={output} should end in {', '.join(FORMS)}, which says what is written")
     if source != "-" and not Path(source).exists():
         raise UserError(f"input={source} does not exist; give a path from here, or - for standard input")
     predictor = build_predictor(Path(ckpt), [f"{key}={value}" for key, value in options.items()])
-    predictions = predictor.predict(predictor.read(source))
+    records = predictor.read(source)
     if output is None:
-        _write_lines(predictions, sys.stdout)
+        _write_lines(predictor.predict(records), sys.stdout)
         return 0
     with _replacing(Path(output)) as stream:
-        (_write_table if output.endswith(".csv") else _write_lines)(predictions, stream)
+        if output.endswith(".html"):
+            if not hasattr(predictor, "draw"):
+                raise UserError(f"output={output}: this task draws no page; write a .jsonl or .csv")
+            _write_page(predictor.draw(records), stream)
+        else:
+            (_write_table if output.endswith(".csv") else _write_lines)(predictor.predict(records), stream)
     return 0
 
 
@@ -85,6 +94,16 @@ def _write_table(predictions: Iterable[dict[str, Any]], stream: TextIO) -> None:
             writer = csv.DictWriter(stream, list(cells), lineterminator="\n")
             writer.writeheader()
         writer.writerow(cells)
+
+
+def _write_page(pieces: Iterable[str], stream: TextIO) -> None:
+    """One HTML file that needs nothing beside it."""
+    stream.write(
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Predictions</title></head>\n<body>\n'
+    )
+    for piece in pieces:
+        stream.write(piece + "\n<hr>\n")
+    stream.write("</body></html>\n")
 
 
 @contextmanager

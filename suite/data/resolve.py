@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from suite.data.download import FetchError, from_index, from_url
-from suite.data.files import make_writable, sha256_of
+from suite.data.download import FetchError, from_archive, from_index, from_url
+from suite.data.files import has_hash, make_writable, sha256_of
 from suite.data.source import Resolved, Source
 from suite.errors import UserError
 
@@ -68,11 +68,11 @@ def check_files(source: Source, files: Mapping[str, str | None], folder: Path) -
     """Hash the files that are there, by name; raises UserError for one that is not what was published."""
     sha256 = {name: sha256_of(folder / name) for name in files if (folder / name).is_file()}
     for name, found in sha256.items():
-        if files[name] not in (None, found):
-            path = folder / name
+        path, known = folder / name, files[name]
+        if known not in (None, found) and not has_hash(path, known):
             raise UserError(
                 f"{path} is not the published file; it may be truncated or changed ({path.stat().st_size} bytes).\n"
-                f"  expected SHA-256 {files[name]}\n  found SHA-256    {found}\n"
+                f"  expected SHA-256 {known}\n  found SHA-256    {found}\n"
                 f"It was left as it is. Move it away, then fetch it with: attn data get {source.name}"
             )
     return sha256
@@ -82,10 +82,15 @@ def _fetch_files(source: Source, data_dir: Path) -> Resolved:
     folder = data_dir / source.folder
     make_writable(folder)
     assert source.url is not None
-    for name in missing_files(source.files, folder):
-        url = source.url.format(file=name)
-        logger.info("Downloading %s", url)
-        from_url(url, folder / name, str(source.files[name]))
+    missing = missing_files(source.files, folder)
+    if source.in_archive:
+        logger.info("Downloading %s", source.url)
+        from_archive(source.url, folder, {name: str(source.files[name]) for name in missing})
+    else:
+        for name in missing:
+            url = source.url.format(file=name)
+            logger.info("Downloading %s", url)
+            from_url(url, folder / name, str(source.files[name]))
     origin = source.url.format(file="...")
     return _resolved(source, "files", data_dir, folder, origin, check_files(source, source.files, folder))
 

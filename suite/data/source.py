@@ -33,8 +33,9 @@ class Source:
     """The facts of one data set.
 
     ``name`` is what ``attn data get NAME`` calls it. ``files`` maps each file in ``folder`` (relative to the data
-    directory) to its SHA-256; None stands for a hash nobody has recorded: such a file is taken as found, its hash goes
-    into the provenance, and it is never downloaded. ``url`` holds ``{file}``; ``size`` is what a download costs.
+    directory) to its SHA-256, or to ``md5:...`` where its makers publish no other. None stands for a hash nobody has
+    recorded: such a file is taken as found, its hash goes into the provenance, and it is never downloaded. ``url``
+    holds ``{file}``, or names one zip or tar with all of them; ``size`` is what a download costs.
     """
 
     name: str
@@ -48,6 +49,11 @@ class Source:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", dict(self.files))
+
+    @property
+    def in_archive(self) -> bool:
+        """Whether ``url`` is that of an archive."""
+        return self.url is not None and "{file}" not in self.url
 
 
 @dataclass(frozen=True)

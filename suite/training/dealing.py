@@ -1,8 +1,9 @@
 """Batches dealt to processes: the order follows from seed and epoch alone, and can be entered anywhere.
 
 All that is asked of a training loader is what any iterable gives: batches, in an order that may be drawn from the
-global generators of Python, NumPy and torch. While the loader runs, and for it alone, they are seeded by
-(seed, epoch); so every process sees the same order, a resumed run sees it again, and dropout is not disturbed.
+global generators of Python, NumPy and torch, or from what ``set_epoch`` tells. While the loader runs, and for it
+alone, the generators are seeded by (seed, epoch); so every process sees the same order, a resumed run sees it again,
+and dropout is not disturbed. A generator of the loader's own that remembers the epochs before would break this.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -52,7 +53,11 @@ class Dealt:
         return max(1, len(self.loader) // Place.here().world)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Any]:
-        place, stream = Place.here(), Stream(self.seed, self.epoch())
+        place, epoch = Place.here(), self.epoch()
+        stream = Stream(self.seed, epoch)
+        for part in (self.loader, getattr(self.loader, "sampler", None), getattr(self.loader, "batch_sampler", None)):
+            if (set_epoch := getattr(part, "set_epoch", None)) is not None:
+                set_epoch(epoch)
         skip, self.skip = self.skip, 0
         for number, batches in enumerate(self._rounds(stream, place.world)):
             if number >= skip:

@@ -75,8 +75,19 @@ class Checkpoints(Checkpoint):
             randomness.seed(int(pl_module.identity["config"]["seed"]), Place.here().rank)  # type: ignore[index]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Count from here."""
+        """Count from here, and stand behind the module's own hook, which Lightning calls after all callbacks'."""
         self._last_time, self._last_step = time.monotonic(), trainer.global_step
+        own = pl_module.on_train_batch_end
+
+        def own_then_save(*arguments: Any) -> None:
+            own(*arguments)
+            self._after_batch(trainer)
+
+        pl_module.on_train_batch_end = own_then_save  # type: ignore[method-assign]
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Step back."""
+        vars(pl_module).pop("on_train_batch_end", None)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -89,9 +100,7 @@ class Checkpoints(Checkpoint):
                 pl_module.resume(self._processes[rank]["module"])  # type: ignore[operator]
             self._processes = None
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def _after_batch(self, trainer: pl.Trainer) -> None:
         """Save in the middle of an epoch; its last batch belongs to its end."""
         progress: Any = trainer.fit_loop.epoch_loop.batch_progress.current
         if not trainer.fit_loop.epoch_loop._num_ready_batches_reached():

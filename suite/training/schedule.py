@@ -32,9 +32,9 @@ class Schedule:
 
     def attach(self, optimizer: Optimizer, steps: float) -> Any:
         """What Lightning takes as optimiser and schedule; ``steps`` is the length of training."""
-        if not math.isfinite(steps):
+        if not 0 < steps < math.inf:  # Lightning tells -1 where a loader has no length
             raise UserError("A schedule needs to know when training ends. Set trainer.max_epochs, or schedule=constant")
-        scheduler = LambdaLR(optimizer, lambda step: self(step / max(steps, 1)))
+        scheduler = LambdaLR(optimizer, lambda step: self(step / steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 

@@ -1,15 +1,33 @@
 """Loss and metrics of classifying documents."""
 
-import torch.nn.functional as F
-from torch import Tensor
+import logging
+from collections.abc import Sequence
+from pathlib import Path
 
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from suite.errors import UserError
 from suite.training.measured import Measured, Rows
+from suite.training.module import OptimizerFactory
 from tasks.documents.batch import DocumentBatch
 from tasks.documents.model import DocumentOutput
+from tasks.documents.vectors import read_vectors
+
+logger = logging.getLogger(__name__)
 
 
 class DocumentClassification(Measured):
-    """Cross-entropy, and accuracy."""
+    """Cross-entropy, and accuracy.
+
+    ``vectors`` is a file of word vectors (``vectors.py``) that the embedding of a network begins from; words that it
+    lacks begin at random, and all are trained on. Training alone reads it: a checkpoint holds the trained embedding.
+    """
+
+    def __init__(self, net: nn.Module, optim: OptimizerFactory, vectors: str | None = None) -> None:
+        super().__init__(net, optim)
+        self.vectors = vectors
 
     def forward(self, batch: DocumentBatch) -> DocumentOutput:
         """Read a batch."""
@@ -17,9 +35,21 @@ class DocumentClassification(Measured):
         return output
 
     def on_fit_start(self) -> None:
-        """Let a network that begins from counts see the training part."""
+        """Let a network that begins from counts see the training part, and one with an embedding its vectors."""
         if (observe := getattr(self.net, "observe", None)) is not None:
             observe(self.trainer.datamodule.split_dataloader("train"))  # type: ignore[attr-defined]
+        if self.vectors is not None and self.trainer.ckpt_path is None:  # a resumed run has its own
+            self.begin_from(Path(self.vectors), self.trainer.datamodule.facts()["vocabulary"])  # type: ignore[attr-defined]
+
+    @torch.no_grad()
+    def begin_from(self, path: Path, vocabulary: Sequence[str]) -> None:
+        """Put the vectors of a file into the embedding; raises UserError for a network that has none."""
+        embedding = getattr(self.net, "embedding", None)
+        if not isinstance(embedding, nn.Embedding):
+            raise UserError("module.vectors needs a model with one embedding of words, as documents/han; this has none")
+        numbers, vectors = read_vectors(path, vocabulary, embedding.embedding_dim)
+        embedding.weight[numbers.to(self.device) + 1] = vectors.to(self.device)  # 0 is the unknown word
+        logger.info("%s has vectors for %d of %d words", path, len(numbers), len(vocabulary))
 
     def loss_of(self, batch: DocumentBatch) -> Tensor:
         """Cross-entropy, the mean over documents."""

@@ -4,12 +4,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from suite.errors import UserError
+from suite.explain.text import shade_text
 from tasks.documents import text
 from tasks.documents.batch import DocumentBatch, Spelling
 from tasks.documents.model import DocumentOutput
@@ -17,6 +18,18 @@ from tasks.documents.records import decode, field, rows
 from tasks.documents.vocabulary import Vocabulary
 
 TABLES = (".csv", ".tsv", ".jsonl", ".jsonl.gz", ".parquet")
+
+
+class Seen(NamedTuple):
+    """A text as the network read it: ``words`` has a list of weights for each sentence of ``document``."""
+
+    text: str
+    label: str
+    probabilities: dict[str, float]
+    document: list[list[str]]
+    sentences: list[float]
+    words: list[list[float]]
+    cut: bool
 
 
 class DocumentPredictor:
@@ -69,12 +82,30 @@ class DocumentPredictor:
 
     def predict(self, records: Iterable[str]) -> Iterator[dict[str, Any]]:
         """For every text: label, probability of each class, the attended sentences with their attended words."""
+        for seen in self._seen(records):
+            told = {
+                "text": seen.text,
+                "label": seen.label,
+                "probabilities": {name: round(share, 6) for name, share in seen.probabilities.items()},
+                "attended": self._attended(seen.document, seen.sentences, seen.words),
+            }
+            if seen.cut:
+                told["read_words"] = self.facts["max_words"]
+            yield told
+
+    def draw(self, records: Iterable[str]) -> Iterator[str]:
+        """HTML of every text: its label, and words and sentences shaded by their weights."""
+        for seen in self._seen(records):
+            title = f"{seen.label} ({seen.probabilities[seen.label]:.0%})"
+            yield shade_text(seen.document, seen.words, seen.sentences, title)
+
+    def _seen(self, records: Iterable[str]) -> Iterator["Seen"]:
         texts = iter(records)
         while batch := list(islice(texts, self.batch_size)):
-            yield from self._predict(batch)
+            yield from self._read(batch)
 
     @torch.no_grad()
-    def _predict(self, texts: list[str]) -> Iterator[dict[str, Any]]:
+    def _read(self, texts: list[str]) -> Iterator["Seen"]:
         read = [text.document(one, self.facts["max_words"], self.facts["max_sentence"]) for one in texts]
         flat = [word for document, _ in read for sentence in document for word in sentence]
         spelling = Spelling.of(flat, self.facts["longest_piece"])
@@ -91,15 +122,8 @@ class DocumentPredictor:
             first_sentence += len(document)
             names = self.facts["class_names"]
             best = max(range(len(names)), key=shares.__getitem__)
-            told: dict[str, Any] = {
-                "text": texts[number],
-                "label": names[best],
-                "probabilities": {name: round(share, 6) for name, share in zip(names, shares, strict=True)},
-                "attended": self._attended(document, of_sentences, of_words),
-            }
-            if cut:
-                told["read_words"] = self.facts["max_words"]
-            yield told
+            of_classes = dict(zip(names, shares, strict=True))
+            yield Seen(texts[number], names[best], of_classes, document, of_sentences, of_words, bool(cut))
 
     def _attended(
         self, document: list[list[str]], sentences: list[float], words: list[list[float]]

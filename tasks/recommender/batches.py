@@ -69,6 +69,7 @@ class TrainingWindows:
     A history of n events has n - 1 targets; those of a window share one pass of a causal network. The first border is
     uniform in 1..max_length, the others follow ``max_length`` apart, so that no event always stands where little of
     its past is visible. Windows of like length go together; a batch holds about ``positions`` events with its padding.
+    Every epoch has the same number of batches, however the borders fall, so that a schedule knows its length.
     """
 
     def __init__(self, pieces: Pieces, histories: Histories, parts: Parts, max_length: int, positions: int) -> None:
@@ -78,6 +79,11 @@ class TrainingWindows:
         self.users = torch.from_numpy(users)
         self.starts = torch.from_numpy(histories.offsets[users])
         self.counts = torch.from_numpy(counts[users])
+        mean_windows = 1.0 + (counts[users] - 1).clip(min=0) / max_length  # of a user; the first border is uniform
+        self.number = max(1, min(len(users), round((counts.sum() + mean_windows.sum()) / positions)))
+
+    def __len__(self) -> int:
+        return self.number
 
     def __iter__(self) -> Iterator[HistoryBatch]:
         owner, first, lengths = self._windows()
@@ -99,10 +105,14 @@ class TrainingWindows:
         return owner, self.starts[owner] + begin, end - begin + 1  # the event before the first target leads
 
     def _deal(self, lengths: Tensor) -> list[Tensor]:
-        """Numbers of windows, batch by batch: in random order among equals, longest first."""
+        """Numbers of windows, batch by batch: in random order among equals, longest first, as many events in each."""
         shuffled = torch.randperm(len(lengths))
         order = shuffled[lengths[shuffled].argsort(descending=True, stable=True)]
-        return list(order.split(batch_sizes(lengths[order].tolist(), self.positions)))
+        events = lengths[order].cumsum(0)
+        step = torch.arange(1, self.number)
+        cuts = torch.searchsorted(events, step * events[-1].double() / self.number)
+        cuts = (cuts - step).clamp(min=0).cummax(0).values + step if len(cuts) else cuts  # no batch is empty
+        return list(order.tensor_split(torch.minimum(cuts, len(order) - self.number + step)))
 
 
 class Measured:

@@ -3,6 +3,7 @@
 # B histories, L events of the longest
 
 import csv
+import html
 import io
 import json
 import sys
@@ -14,10 +15,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from suite.attention.capture import capture
 from suite.errors import UserError
+from suite.explain.grid import shade_grid
 from tasks.recommender.din import DIN
 from tasks.recommender.evaluation import recommended
 from tasks.recommender.sasrec import SequenceEncoder
+
+SHOWN = 20  # events of a history in a picture
 
 
 class History(NamedTuple):
@@ -74,6 +79,27 @@ class HistoryPredictor:
         stream = iter(records)
         while batch := list(islice(stream, batch_size)):
             yield from self._answer(batch)
+
+    def draw(self, records: Iterable[History]) -> Iterator[str]:
+        """HTML of every record: what comes next, and how the last events attended to each other and to those before."""
+        for record in records:
+            (told,) = self.predict([record])
+            listed = "".join(f"<li>{html.escape(item['title'])} ({item['score']:.2f})</li>" for item in told["items"])
+            yield f"<b>{html.escape(told['user'] or 'history')}</b><ol>{listed}</ol>" + self._grid(record)
+
+    @torch.no_grad()
+    def _grid(self, record: History) -> str:
+        known = [item for event in record.events if (item := self._find(event))][-min(SHOWN, self.max_length) :]
+        if not known:
+            return "<p>No known event: the items stand in the order of their popularity.</p>"
+        items, titles = torch.tensor([known]), [self.titles[item - 1] for item in known]
+        if isinstance(self.net, SequenceEncoder):
+            with capture(self.net) as maps:
+                self.net(items)
+            weights = maps[f"blocks.{len(self.net.blocks) - 1}.attention"][0][0].mean(0)
+            return shade_grid(weights, titles, titles, "Who attended to whom (last block, mean of heads)")
+        _, weights = self.net.explain(items, torch.tensor([len(known)]))
+        return shade_grid(weights[:, : len(known)], ["the best answer"], titles, "What the answer attended to")
 
     @torch.no_grad()
     def _answer(self, batch: list[History]) -> Iterator[dict[str, Any]]:

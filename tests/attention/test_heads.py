@@ -10,9 +10,9 @@ from suite.attention.heads import KeyValue, MultiheadAttention, merge_heads, spl
 from suite.attention.location import LocationSensitive
 from suite.attention.module import Attention
 from suite.attention.patterns import Causal, Window
-from suite.attention.pooling import AttentionPooling
+from suite.attention.pooling import AttentionPooling, GatedProjection
 from suite.attention.positions import Alibi, RelativeBias, RelativeKeys, Rotary
-from suite.attention.scores import Additive, GATScore, GATv2Score, ScaledDot
+from suite.attention.scores import Additive, Dot, GATScore, GATv2Score, ScaledDot
 from suite.attention.segments import Segments
 
 B, L, S, E, H = 2, 5, 7, 12, 3
@@ -176,6 +176,17 @@ def test_pooling_agrees_between_padded_and_ragged(score):
     torch.testing.assert_close(a, b)
     with pytest.raises(ValueError, match=r"mask must be \(batch, length\) = \(4, 4\), got \(4, 1\)"):
         pool(x, mask[:, :1])
+
+
+def test_gated_keys_follow_the_papers_sum():
+    gated = GatedProjection(6, 5).double()
+    pool = AttentionPooling(6, Attention(Dot()), head_dim=5, key_proj=gated).double()
+    x = torch.randn(1, 4, 6, dtype=torch.float64)
+    content, gate = (x[0] @ layer.weight.T + layer.bias for layer in (gated.content, gated.gate))
+    weights = ((content.tanh() * torch.sigmoid(gate)) @ pool.query[0]).softmax(0)  # Ilse et al. 2018, eq. 8-9
+    output = pool(x)
+    torch.testing.assert_close(output.weights[0, 0, 0], weights)
+    torch.testing.assert_close(output.context[0], weights @ x[0])
 
 
 def test_pooling_over_segments_refuses_what_they_can_not_do():

@@ -109,6 +109,24 @@ def test_streamed_dropout_equals_the_equation_with_the_same_mask(mask, monkeypat
     torch.testing.assert_close(gradients(ours, inputs), gradients(wanted, inputs))
 
 
+@pytest.mark.parametrize(("queries", "keys"), [(1, 1), (33, 33), (131, 131), (3, 70), (70, 37)])
+def test_bands_of_a_causal_pattern_leave_out_nothing_that_is_allowed(queries, keys, monkeypatch):
+    monkeypatch.setattr(streamed, "PIECE", 500)
+    inputs = tensors(L=queries, S=keys)
+    call = Call(*inputs, ScaledDot(), Softmax(), Causal(), dropout_p=0.25)
+    torch.manual_seed(3)
+    ours = streamed_path(call).context
+    torch.manual_seed(3)
+    keep = torch.zeros(B, H, queries, keys)
+    for rows, reach in streamed.causal_bands(queries, keys):
+        part = keep[:, :, rows, :reach]
+        part.copy_(streamed.keep_mask(part.shape, 0.25, torch.device("cpu")))
+    mask = Causal().mask(queries, keys)
+    wanted = (masked_softmax(ScaledDot()(*inputs[:2]), mask) * keep / 0.75) @ inputs[2]
+    torch.testing.assert_close(ours, wanted)
+    torch.testing.assert_close(gradients(ours, inputs), gradients(wanted, inputs))
+
+
 def test_tiles_draw_the_same_dropout_on_the_way_back():
     inputs = tensors(L=300, S=300)
     call = Call(*inputs, Additive(H, D).double(), Softmax(), Window(2, 2), dropout_p=0.5)

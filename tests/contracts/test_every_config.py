@@ -27,6 +27,10 @@ OWN = {
     "documents/jsonl": ["data.path=FILE.jsonl"],
     "documents/parquet": ["data.path=FILE.parquet"],
     "recommender/own": ["data.path=FILE"],
+    "oct/folder": ["data.path=DIR"],
+    "oct/csv": ["data.path=FILE.csv"],
+    "speech/folder": ["data.path=FOLDER"],
+    "speech/manifest": ["data.path=FILE.jsonl"],
 }
 
 

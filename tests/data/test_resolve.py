@@ -1,3 +1,4 @@
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -135,6 +136,22 @@ def test_a_file_without_a_recorded_hash_is_taken_as_found_and_never_downloaded(
     with pytest.raises(UserError, match="was not found"):
         resolve(unknown, tmp_path / "elsewhere")
     assert server.asked == []
+
+
+def test_an_md5_serves_where_the_makers_publish_no_other_hash(source: MakeSource, local: Path, tmp_path: Path, server):
+    def md5(content: bytes) -> str:
+        return f"md5:{hashlib.md5(content, usedforsecurity=False).hexdigest()}"
+
+    files = {name: md5((local / "small" / "raw" / name).read_bytes()) for name in source().files}
+    known = replace(source(server.url), files=files)
+    assert resolve(known, local).sha256 == source().files
+    assert resolve(known, tmp_path / "empty").sha256 == source().files
+    assert len(server.asked) == 3
+    wrong = replace(known, files={**files, "b.txt": md5(b"another")})
+    with pytest.raises(UserError, match=r"b\.txt is not the published file"):
+        resolve(wrong, local)
+    with pytest.raises(UserError, match="is not the published file"):
+        resolve(wrong, tmp_path / "new")
 
 
 def test_find_local_says_nothing_about_missing_files(source: MakeSource, local: Path, tmp_path: Path):

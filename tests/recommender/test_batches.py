@@ -46,6 +46,17 @@ def test_windows_are_pieces_of_the_history_with_its_likes(histories: Histories) 
             assert pieces
 
 
+@pytest.mark.parametrize(("max_length", "positions"), [(1, 1), (3, 2), (5, 40), (50, 23), (50, 100_000)])
+def test_every_epoch_has_the_number_of_batches_that_a_schedule_was_told(
+    histories: Histories, max_length: int, positions: int
+) -> None:
+    windows = TrainingWindows(Pieces(histories, 4.0), histories, LeaveOneOut()(histories), max_length, positions)
+    for _ in range(5):
+        batches = list(windows)
+        assert len(batches) == len(windows)
+        assert all(len(batch.lengths) for batch in batches)
+
+
 def test_borders_are_redrawn(histories: Histories) -> None:
     torch.manual_seed(0)
     windows = TrainingWindows(Pieces(histories, 4.0), histories, LeaveOneOut()(histories), 5, positions=1000)

@@ -99,7 +99,7 @@ def _kill_at(number: int) -> None:
 
     for owner, name in (
         (Checkpoints, "on_train_batch_start"),
-        (Checkpoints, "on_train_batch_end"),
+        (Checkpoints, "_after_batch"),
         (Finite, "on_before_optimizer_step"),
         (TaskModule, "report"),
     ):

@@ -57,7 +57,8 @@ def test_the_rates_of_a_run() -> None:
 
 def test_what_has_no_end_is_refused() -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    with pytest.raises(UserError, match="when training ends"):
-        Linear().attach(optimizer, math.inf)
+    for steps in (math.inf, -1, 0):
+        with pytest.raises(UserError, match="when training ends"):
+            Linear().attach(optimizer, steps)
     with pytest.raises(ValueError, match="warmup"):
         Linear(1.0)

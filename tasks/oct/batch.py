@@ -1,0 +1,115 @@
+"""Batches of scans, gathered from memory in one go and augmented in one go."""
+
+# B scans of a batch, N samples (bags of scans), C channels, H height, W width
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from suite.attention.segments import Segments
+from tasks.oct.augment import Augment, Draws
+from tasks.oct.scans import Scans
+
+
+@dataclass(frozen=True)
+class ScanBatch:
+    """``pixels`` (B, C, H, W) float32 in 0..1; ``bags``, N segments of B scans; ``labels`` (N,); ``lesions`` (B, H, W).
+
+    A sample is a bag: one scan, or all that a patient has of one class.
+    """
+
+    pixels: Tensor
+    bags: Segments
+    labels: Tensor
+    lesions: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device | str, **_: object) -> "ScanBatch":
+        """The same batch on another device; itself where it is there already."""
+        device = torch.device(device)
+        if self.labels.device == device:
+            return self
+        bags = Segments(self.bags.offsets.to(device))
+        return ScanBatch(self.pixels.to(device), bags, self.labels.to(device), self.lesions.to(device))
+
+
+@dataclass(frozen=True)
+class Bags:
+    """Which scans make each sample: bag n owns ``members[offsets[n] : offsets[n + 1]]``."""
+
+    members: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @classmethod
+    def single(cls, scans: np.ndarray) -> "Bags":
+        """Every scan a sample."""
+        return cls(scans, np.arange(len(scans) + 1))
+
+    @classmethod
+    def of_patients(cls, scans: np.ndarray, patients: np.ndarray, labels: np.ndarray) -> "Bags":
+        """All scans that a patient has of one class are a sample."""
+        order = np.lexsort((scans, labels[scans], patients[scans]))
+        members = scans[order]
+        keys = np.stack([np.unique(patients[members], return_inverse=True)[1], labels[members]])
+        starts = np.flatnonzero(np.concatenate([[True], (np.diff(keys, axis=1) != 0).any(0)]))
+        return cls(members, np.append(starts, len(members)))
+
+    def gather(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The scans of the chosen bags, one bag behind the other, and their number in each."""
+        lengths = np.diff(self.offsets)[chosen]
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return self.members[np.repeat(self.offsets[:-1][chosen], lengths) + within], lengths
+
+
+class Batches:
+    """Batches of bags; with ``augment``, in an order of its own every epoch and augmented.
+
+    Order and augmentation follow from ``seed``, the epoch and the scan alone, so that neither the size of batches nor
+    what ran before can change what becomes of a scan. The trainer sets the epoch; iterated without one, they count up.
+    """
+
+    def __init__(
+        self, scans: Scans, bags: Bags, batch_size: int, augment: Augment | None = None, seed: int = 0
+    ) -> None:
+        self.scans, self.bags, self.batch_size = scans, bags, batch_size
+        self.augment, self.seed = augment, seed
+        self.epoch = 0
+
+    @property
+    def batch_sampler(self) -> "Batches":
+        """Itself: where Lightning looks for ``set_epoch``."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that is iterated next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-len(self.bags) // self.batch_size)
+
+    def __iter__(self) -> Iterator[ScanBatch]:
+        epoch, order = self.epoch, np.arange(len(self.bags))
+        if self.augment is not None:
+            self.epoch += 1
+            first = self.bags.members[self.bags.offsets[:-1]]
+            order = np.argsort(Draws(self.seed, epoch, first).uniform().numpy(), kind="stable")
+        for start in range(0, len(order), self.batch_size):
+            yield self.batch(order[start : start + self.batch_size], epoch)
+
+    def batch(self, chosen: np.ndarray, epoch: int = 0) -> ScanBatch:
+        """The chosen bags, in this order."""
+        members, lengths = self.bags.gather(chosen)
+        pixels = torch.from_numpy(self.scans.pixels[members]).float().div_(255.0)
+        lesions = torch.from_numpy(self.scans.lesions[members])
+        if self.augment is not None:
+            pixels, lesions = self.augment(pixels, lesions, Draws(self.seed + 1, epoch, members))
+        labels = torch.from_numpy(self.scans.labels[self.bags.members[self.bags.offsets[:-1][chosen]]])
+        return ScanBatch(pixels, Segments.from_lengths(torch.from_numpy(lengths)), labels, lesions)

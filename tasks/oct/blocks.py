@@ -1,0 +1,57 @@
+"""Convolutional blocks with a gate inside."""
+
+# B batch, C channels, H height, W width
+
+from torch import Tensor, nn
+
+from suite.attention.gates import CBAM, EfficientChannel, ResidualAttention, SqueezeExcitation
+
+GATES = ("none", "se", "eca", "cbam", "residual")
+
+
+def make_gate(name: str, channels: int) -> nn.Module | None:
+    """The gate of a block, from the core, or None; raises ValueError for another name."""
+    if name == "none":
+        return None
+    if name == "se":
+        return SqueezeExcitation(channels, reduction=min(8, channels))
+    if name == "eca":
+        return EfficientChannel(channels)
+    if name == "cbam":
+        return CBAM(channels, reduction=min(8, channels))
+    if name == "residual":
+        return ResidualAttention(channels, trunk=nn.Identity(), mask=normed(channels, channels))
+    raise ValueError(f"gate is one of {', '.join(GATES)}, got {name!r}")
+
+
+def normed(channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
+    """A 3 x 3 convolution behind which the batch is normalised."""
+    layer = nn.Conv2d(channels, out_channels, 3, stride=stride, padding=1, bias=False)
+    return nn.Sequential(layer, nn.BatchNorm2d(out_channels))
+
+
+class Residual(nn.Module):
+    """Two convolutions around which the input is added, the gate in front of the sum.
+
+    out = relu(gate(conv(relu(conv(x)))) + shortcut(x))   (He et al. 2016, eq. 1; gate: Hu et al. 2018, fig. 3)
+
+    The shortcut is x itself, or its mean over ``stride`` squared, projected, where the shapes differ.
+
+    Shape: (B, C, H, W) -> (B, out_channels, H / stride, W / stride), rounded up.
+    """
+
+    def __init__(self, channels: int, out_channels: int, stride: int = 1, gate: nn.Module | None = None) -> None:
+        super().__init__()
+        self.first, self.second = normed(channels, out_channels, stride), normed(out_channels, out_channels)
+        self.gate = gate
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or channels != out_channels:
+            mean = nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False) if stride != 1 else nn.Identity()
+            project = nn.Conv2d(channels, out_channels, 1, bias=False)
+            self.shortcut = nn.Sequential(mean, project, nn.BatchNorm2d(out_channels))
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        y = self.second(self.first(x).relu())
+        if self.gate is not None:
+            y = self.gate(y).context
+        return (y + self.shortcut(x)).relu()

@@ -1,0 +1,84 @@
+"""Image files of any kind as one grey picture in bytes; what cannot be read is named."""
+
+# h, w size of an image
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from suite.errors import UserError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm")
+SMALLEST = 8  # rows and columns
+
+
+def read_image(path: Path | str) -> np.ndarray:
+    """The grey values of a file, (h, w) uint8.
+
+    Colours and palettes become luminance, transparent pixels black. Values of more than 8 bits are scaled so that the
+    brightest becomes 255: scanners store 10 or 12 bits in 16. DICOM (``.dcm``) needs pydicom.
+
+    Raises UserError, naming the file, for what is no image, is cut off or empty, holds several pictures, has NaN or
+    infinite pixels, or fewer than 8 rows or columns.
+    """
+    path = Path(path)
+    try:
+        values = _dicom(path) if path.suffix.lower() == ".dcm" else _picture(path)
+    except UserError:
+        raise
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        empty = path.is_file() and path.stat().st_size == 0
+        why = "the file is empty" if empty else str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path} cannot be read as an image: {why}. Save it again, or remove it") from error
+    if values.ndim != 2:
+        raise UserError(f"{path} holds {values.shape[0]} pictures; save its B-scans one by one")
+    if min(values.shape) < SMALLEST:
+        raise UserError(f"{path} has {values.shape[0]} x {values.shape[1]} pixels; at least {SMALLEST} each are needed")
+    return _bytes(values, path)
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file's ending is that of an image."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def _picture(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1:
+            raise UserError(f"{path} holds {frames} pictures; save its B-scans one by one")
+        image.load()
+        if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+            return np.asarray(image)
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            over = Image.new("RGBA", image.size, (0, 0, 0, 255))
+            image = Image.alpha_composite(over, image.convert("RGBA"))  # type: ignore[assignment]
+        return np.asarray(image.convert("RGB").convert("L") if image.mode == "P" else image.convert("L"))
+
+
+def _dicom(path: Path) -> np.ndarray:
+    try:
+        import pydicom
+    except ImportError as error:
+        raise UserError(f"{path} is DICOM, which needs pydicom: pip install 'attention-suite[dicom]'") from error
+    try:
+        content: Any = pydicom.dcmread(path)
+        values = np.asarray(content.pixel_array)
+    except Exception as error:  # pydicom raises many kinds for the same broken file
+        raise UserError(f"{path} cannot be read as DICOM: {error}. Export it again, or remove it") from error
+    if values.ndim == 3 and values.shape[-1] == 3:
+        values = values.mean(-1)
+    return values.max() - values if content.get("PhotometricInterpretation") == "MONOCHROME1" else values
+
+
+def _bytes(values: np.ndarray, path: Path) -> np.ndarray:
+    if values.dtype == np.uint8:
+        return values
+    numbers = values.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        row, column = np.argwhere(~np.isfinite(numbers))[0]
+        raise UserError(f"{path}: the pixel in row {row}, column {column} is no number; mend or remove the file")
+    numbers -= min(numbers.min(), 0.0)
+    return np.rint(numbers * (255.0 / max(numbers.max(), 1e-12))).astype(np.uint8)

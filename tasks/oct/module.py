@@ -1,0 +1,209 @@
+"""Loss and metrics of classifying scans."""
+
+# B scans, N samples, C channels, H height, W width, K kinds of lesions
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from suite.errors import UserError
+from suite.training import checkpoint
+from suite.training.measured import Measured, Rows
+from suite.training.module import OptimizerFactory
+from tasks.oct import metrics
+from tasks.oct.batch import ScanBatch
+from tasks.oct.model import ScanNet, ScanOutput
+
+logger = logging.getLogger(__name__)
+
+
+class ScanClassification(Measured):
+    """Cross-entropy, and where lesions are outlined, attention that is told to look at them.
+
+    After every epoch a temperature is fitted on the validation split; it is kept with the weights, and every figure and
+    prediction is made with it. The learning rate rises over the first tenth of training and falls linearly to zero.
+
+    Args:
+        balanced: whether classes count alike in the loss, however many scans they have.
+        label_smoothing: share of the target that is spread over all classes (Szegedy et al. 2016).
+        mixup: parameter of the Beta distribution that mixes two scans into one (Zhang et al. 2018); 0 mixes none.
+        look: weight of the cross-entropy between attention and the outlined lesions.
+        find: weight of scoring every region for every kind of lesion, of networks that do.
+        flips: whether a measured or predicted scan is seen mirrored as well, the scores averaged.
+        urgent: classes that call for urgent referral, seen together against the rest.
+        ordinal: whether the classes are a scale, so that quadratic kappa is told too.
+        start: checkpoint of this task whose weights training begins with, where names and shapes agree.
+    """
+
+    net: ScanNet
+
+    def __init__(
+        self,
+        net: ScanNet,
+        optim: OptimizerFactory,
+        balanced: bool = True,
+        label_smoothing: float = 0.0,
+        mixup: float = 0.0,
+        look: float = 0.0,
+        find: float = 0.0,
+        flips: bool = False,
+        urgent: Sequence[str] = (),
+        ordinal: bool = False,
+        start: str | None = None,
+    ) -> None:
+        super().__init__(net, optim)
+        self.balanced, self.label_smoothing, self.mixup = balanced, label_smoothing, mixup
+        self.look, self.find, self.flips = look, find, flips
+        self.urgent = [place for place, name in enumerate(net.class_names) if name in urgent]
+        self.ordinal, self.start = ordinal, start
+        self._class_weights: Tensor | None = None
+        self._calibrating = False
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser of the config; its rate rises, then falls to zero at the last step of training."""
+        optimizer = self._optim(self.parameters())
+        steps = max(float(self.trainer.estimated_stepping_batches), 1.0)
+        schedule = LambdaLR(optimizer, lambda step: min((step + 1) / (0.1 * steps + 1), max(1.0 - step / steps, 0.0)))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def forward(self, batch: ScanBatch) -> ScanOutput:
+        """Look at a batch."""
+        output: ScanOutput = self.net(batch.pixels, batch.bags)
+        return output
+
+    def on_fit_start(self) -> None:
+        """Take over weights, and weigh the classes by the training part; raises UserError for bags without use."""
+        if self.trainer.datamodule.bags != "scan" and not self.net.takes_bags:  # type: ignore[attr-defined]
+            raise UserError("data.bags=patient needs a network that looks at several scans; set model=oct/mil")
+        if self.start is not None:
+            begin_with(self.net, Path(self.start))
+        if self.balanced:
+            counts = self.trainer.datamodule.class_counts().float()  # type: ignore[attr-defined]
+            self._class_weights = (counts.sum() / (counts.clamp(min=1.0) * len(counts))).to(self.device)
+
+    def loss_of(self, batch: ScanBatch) -> Tensor:
+        """Cross-entropy of the classes, and of where to look."""
+        target = F.one_hot(batch.labels, len(self.net.class_names)).float()
+        pixels, lesions = batch.pixels, lesion_maps(batch.lesions)
+        if self.mixup and len(batch) == len(pixels):
+            own = torch.distributions.Beta(self.mixup, self.mixup).sample((len(batch),)).to(pixels)
+            own = torch.maximum(own, 1 - own)
+            pixels, target = (mix(x, own) for x in (pixels, target))
+            lesions = None if lesions is None else mix(lesions, own)
+        output: ScanOutput = self.net(pixels, batch.bags)
+        smooth = target * (1 - self.label_smoothing) + self.label_smoothing / target.shape[1]
+        weight = 1.0 if self._class_weights is None else target @ self._class_weights
+        loss = -(smooth * output.logits.log_softmax(1)).sum(1)
+        total = (loss * weight).mean()
+        if lesions is not None and self.look:
+            total = total + self.look * looking_loss(output.weights, lesions)
+        if lesions is not None and self.find and output.lesions is not None:
+            total = total + self.find * finding_loss(output.lesions, lesions)
+        return total
+
+    def measure(self, batch: ScanBatch) -> Rows:
+        """Scores and label of every sample."""
+        return {"logits": self.scores(batch), "labels": batch.labels}
+
+    def scores(self, batch: ScanBatch) -> Tensor:
+        """Class scores (N, C) before the temperature; the mean over both flips where they are asked for."""
+        logits = self.net(batch.pixels, batch.bags).logits
+        return (logits + self.net(batch.pixels.flip(3), batch.bags).logits) / 2 if self.flips else logits
+
+    def figures_of(self, batches: Iterable[Any]) -> dict[str, float]:
+        """The figures of the validation split, for whose scores the temperature is fitted first."""
+        self._calibrating = True
+        try:
+            return super().figures_of(batches)
+        finally:
+            self._calibrating = False
+
+    def figures(self, rows: Rows) -> dict[str, float]:
+        """Accuracy and its kin, calibration, sensitivity and specificity of every class and of urgent referral."""
+        logits, labels = rows["logits"].float().cpu(), rows["labels"].cpu()
+        if self._calibrating:
+            self.net.temperature.copy_(metrics.fit_temperature(logits, labels))
+        log_shares = (logits / self.net.temperature.cpu()).log_softmax(1)
+        shares, names = log_shares.exp(), self.net.class_names
+        predicted = shares.argmax(1)
+        counts = metrics.confusion(predicted, labels, len(names))
+        told = {
+            "loss": float(F.nll_loss(log_shares, labels)),
+            "accuracy": float((predicted == labels).double().mean()),
+            "balanced_accuracy": float(metrics.balanced_accuracy(counts)),
+            "auroc": metrics.macro_auroc(shares, labels),
+            "calibration_error": metrics.calibration_error(shares, labels),
+            **metrics.bootstrap(predicted, labels, len(names)),
+        }
+        for name, found, spared in zip(names, metrics.recall(counts), metrics.specificity(counts), strict=True):
+            told |= {f"sensitivity/{name}": float(found), f"specificity/{name}": float(spared)}
+        if self.ordinal:
+            told["kappa"] = metrics.kappa(counts)
+        if 0 < len(self.urgent) < len(names):
+            told |= self._urgency(shares, labels, predicted)
+        return {name: value for name, value in told.items() if value == value}  # NaN: the split lacks a class
+
+    def _urgency(self, shares: Tensor, labels: Tensor, predicted: Tensor) -> dict[str, float]:
+        wanted = torch.tensor(self.urgent)
+        urgent, called = torch.isin(labels, wanted), torch.isin(predicted, wanted)
+        return {
+            "urgent_auroc": metrics.auroc(shares[:, wanted].sum(1), urgent),
+            "urgent_sensitivity": float(called[urgent].double().mean()),
+            "urgent_specificity": float((~called)[~urgent].double().mean()),
+        }
+
+
+def begin_with(net: nn.Module, path: Path) -> None:
+    """Copy the weights of a checkpoint into ``net``, those whose name and shape it has; raises UserError for none."""
+    own = net.state_dict()
+    found = {name.removeprefix("net."): tensor for name, tensor in checkpoint.load(path)["state_dict"].items()}
+    fitting = {name: tensor for name, tensor in found.items() if name in own and own[name].shape == tensor.shape}
+    if not any(name.endswith("weight") for name in fitting):
+        raise UserError(f"module.start={path} has no weights that fit this network; train it with the same model")
+    logger.info("%d of %d tensors begin as in %s", len(fitting), len(own), path)
+    net.load_state_dict(fitting, strict=False)
+
+
+def mix(x: Tensor, own: Tensor) -> Tensor:
+    """Every row with a share of its neighbour: own x[n] + (1 - own) x[n - 1]; rows come in random order."""
+    own = own.view(-1, *[1] * (x.dim() - 1))
+    return own * x + (1 - own) * x.roll(1, 0)
+
+
+def lesion_maps(lesions: Tensor) -> Tensor | None:
+    """Bits (B, H, W) as maps of every kind, (B, 8, H, W) float, or None where nothing is outlined."""
+    if not lesions.any():
+        return None
+    return ((lesions[:, None] >> torch.arange(8, device=lesions.device).view(1, 8, 1, 1)) & 1).float()
+
+
+def looking_loss(weights: Tensor, lesions: Tensor) -> Tensor:
+    """Cross-entropy between where lesions lie and where attention looks, the mean over heads and outlined scans.
+
+    -sum over regions of m log a,  m the lesions' share of every region, a the attention; both sum to 1.
+
+    Shape: weights (B, G, H, W), lesions (B, K, h, w) of any larger grid.
+    """
+    area = F.adaptive_avg_pool2d(lesions.amax(1, keepdim=True), (weights.shape[2], weights.shape[3]))
+    total = area.sum((1, 2, 3))
+    outlined = total > 0
+    if not bool(outlined.any()):
+        return weights.sum() * 0.0
+    target = area[outlined] / total[outlined].view(-1, 1, 1, 1)
+    return -(target * weights[outlined].clamp(min=1e-8).log()).sum((2, 3)).mean()
+
+
+def finding_loss(scores: Tensor, lesions: Tensor) -> Tensor:
+    """Binary cross-entropy of every kind in every region against its share of the region, summed over kinds.
+
+    Lesions are rare, so a region that holds one counts ten times. Shape: scores (B, K, H, W), lesions (B, K, h, w).
+    """
+    area = F.adaptive_avg_pool2d(lesions, (scores.shape[2], scores.shape[3]))
+    loss = F.binary_cross_entropy_with_logits(scores, area, reduction="none") * (1.0 + 9.0 * (area > 0))
+    return loss.sum(1).mean()

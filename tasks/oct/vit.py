@@ -1,0 +1,86 @@
+"""Patches as words, and self-attention between them."""
+
+# B scans, C channels, H height, W width of a picture, E width of a patch's vector
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from suite.attention.blocks import EncoderBlock, FeedForward
+from suite.attention.build import build_attention
+from suite.attention.dropout import dropout
+from suite.attention.heads import MultiheadAttention
+from suite.attention.segments import Segments
+from tasks.oct.encoder import RegionPooling, standardise
+from tasks.oct.model import ScanNet, ScanOutput, refuse_bags
+
+
+class VisionTransformer(ScanNet):
+    """Patches as words (Dosovitskiy et al. 2021): a linear embedding, learnt positions, self-attention, pooling.
+
+    The class is read from attention pooling over the patches instead of a class token. Blocks take the patterns of
+    ``patterns`` in turn, so [axial_rows, axial_columns] is axial attention (Ho et al. 2019); with global_local the
+    first ``num_global`` positions are learnt summaries that see and are seen by all patches.
+
+    Args:
+        num_channels, class_names, height, width: from the data.
+        patch: side of a patch in pixels; the picture is padded to whole patches.
+        embed_dim, depth, num_heads: width, blocks, heads of each; ``hidden_dim`` of the feed-forward networks.
+        patterns: of ``suite.attention.patterns``, by name or mapping.
+        dropout: of the blocks and the pooled vector, while training.
+        attention: score and alignment of blocks and pooling; its pattern is replaced by ``patterns``.
+
+    Shape: pixels (B, C, H, W) -> ScanOutput.
+    """
+
+    def __init__(
+        self,
+        num_channels: int,
+        class_names: Sequence[str],
+        height: int,
+        width: int,
+        patch: int = 4,
+        embed_dim: int = 96,
+        depth: int = 4,
+        num_heads: int = 4,
+        hidden_dim: int = 192,
+        patterns: Sequence[Any] = ("full",),
+        num_global: int = 0,
+        dropout: float = 0.0,
+        attention: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(class_names)
+        self.patch, self.num_global, self.dropout = patch, num_global, dropout
+        self.grid = -(-height // patch), -(-width // patch)
+        self.embedding = nn.Conv2d(num_channels, embed_dim, patch, stride=patch)
+        positions = self.grid[0] * self.grid[1]
+        self.positions = nn.Parameter(torch.randn(positions, embed_dim) * 0.02)
+        self.summaries = nn.Parameter(torch.randn(num_global, embed_dim) * 0.02) if num_global else None
+        facts = {"num_heads": num_heads, "head_dim": embed_dim // num_heads}
+        grid = {"height": self.grid[0], "width": self.grid[1]}
+        self.blocks = nn.ModuleList()
+        for number in range(depth):
+            choice = {**(attention or {}), "pattern": patterns[number % len(patterns)]}
+            heads = MultiheadAttention(embed_dim, num_heads, build_attention(choice, **facts, **grid))
+            self.blocks.append(EncoderBlock(heads, FeedForward(embed_dim, hidden_dim, dropout), dropout))
+        self.norm = nn.LayerNorm(embed_dim)
+        plain = {**(attention or {}), "pattern": "full"}
+        self.pooling = RegionPooling(embed_dim, 1, embed_dim // num_heads, plain)
+        self.output = nn.Linear(embed_dim, len(class_names))
+
+    def forward(self, pixels: Tensor, bags: Segments | None = None) -> ScanOutput:
+        """Classify every scan; bags of more than one are refused with ValueError."""
+        refuse_bags(pixels, bags)
+        height, width = (side * self.patch for side in self.grid)
+        x = F.pad(standardise(pixels), (0, width - pixels.shape[3], 0, height - pixels.shape[2]))
+        x = self.embedding(x).flatten(2).transpose(1, 2) + self.positions
+        if self.summaries is not None:
+            x = torch.cat([self.summaries.expand(len(x), -1, -1), x], dim=1)
+        for block in self.blocks:
+            x = block(x)
+        patches = self.norm(x[:, self.num_global :]).transpose(1, 2).unflatten(-1, self.grid)
+        pooled, weights = self.pooling(patches)
+        return ScanOutput(self.output(dropout(pooled, self.dropout, self.training)), weights)
