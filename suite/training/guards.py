@@ -113,7 +113,8 @@ def weights_hash(module: torch.nn.Module) -> str:
     sha256 = hashlib.sha256()
     for name, parameter in module.named_parameters():
         sha256.update(name.encode())
-        sha256.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+        flat = parameter.detach().cpu().reshape(-1).clone(memory_format=torch.contiguous_format)
+        sha256.update(flat.view(torch.uint8).numpy().data)
     return sha256.hexdigest()
 
 

@@ -60,12 +60,13 @@ class Checkpoints(Checkpoint):
         self._last_time, self._last_step = time.monotonic(), 0
         self._best_written = 0
         self._processes: list[dict[str, Any]] | None = None
+        self._weights: dict[str, Any] | None = None
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Keep what each process had until the first batch: setting up draws numbers too."""
-        self._processes = checkpoint["processes"]
+        self._processes, self._weights = checkpoint["processes"], checkpoint["state_dict"]
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Tidy up behind a killed run; let every process but the first draw numbers of its own."""
@@ -77,13 +78,16 @@ class Checkpoints(Checkpoint):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Count from here, and stand behind the module's own hook, which Lightning calls after all callbacks'."""
         self._last_time, self._last_step = time.monotonic(), trainer.global_step
+        if self._weights is not None:  # whatever a module set up since, weights from counts for example
+            pl_module.load_state_dict(self._weights)
+            self._weights = None
         own = pl_module.on_train_batch_end
 
         def own_then_save(*arguments: Any) -> None:
             own(*arguments)
             self._after_batch(trainer)
 
-        pl_module.on_train_batch_end = own_then_save  # type: ignore[method-assign]
+        pl_module.on_train_batch_end = own_then_save  # type: ignore[method-assign, assignment]
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Step back."""

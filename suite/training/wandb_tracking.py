@@ -144,7 +144,7 @@ class Tracked(WandbLogger):
 def _table(rows: list[dict[str, Any]]) -> Any:
     import wandb
 
-    columns = list(rows[0]) if rows else []
+    columns: list[Any] = list(rows[0]) if rows else []
     return wandb.Table(columns=columns, data=[[row[name] for name in columns] for row in rows])
 
 
