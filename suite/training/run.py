@@ -25,7 +25,18 @@ def prepare(config: dict[str, Any]) -> tuple[Any, Any]:
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     module = build_module(config, data.facts())
     module.identity = {"config": config, "facts": data.facts()}
+    if config.get("compile"):
+        compile_parts(module.net)
     return data, module
+
+
+def compile_parts(net: Any) -> None:
+    """Compile the children of a network in place: compiled whole it would not be where tasks call its methods.
+
+    The names of its weights stay what they are, so checkpoints do not know.
+    """
+    for child in net.children():
+        child.compile(dynamic=True)
 
 
 def record(run_dir: Path, config: dict[str, Any], data: Any, resumed: bool) -> None:

@@ -13,8 +13,14 @@ TASKS = {
     "graph": ["task=graph", "data=graph/synthetic", "trainer.max_steps=57", "module.passes=7"],
     "documents": ["task=documents", "data=documents/synthetic", "trainer.max_epochs=4", "data.batch_size=7"],
     "recommender": ["task=recommender", "data=recommender/synthetic", "trainer.max_epochs=4", "data.positions=128"],
-    "speech": ["task=speech", "data=speech/synthetic", "trainer.max_epochs=3", "module.search.beam=1"]
-    + ["data.num_utterances=30", "data.batch_frames=200"],
+    "speech": [
+        "task=speech",
+        "data=speech/synthetic",
+        "trainer.max_epochs=3",
+        "module.search.beam=1",
+        "data.num_utterances=30",
+        "data.batch_frames=200",
+    ],  # fmt: skip
     "oct": ["task=oct", "data=oct/synthetic", "trainer.max_epochs=3", "data.batch_size=5", "data.num_scans=40"],
 }
 

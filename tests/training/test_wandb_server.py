@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wandb
 
 from suite.config import compose
 from suite.training.launch import launch
@@ -25,6 +26,7 @@ class Server:
 
     def __init__(self) -> None:
         self.hang = threading.Event()  # answer nothing any more
+        self.dead = False
         self.queries: list[dict[str, Any]] = []
         server = self
 
@@ -36,6 +38,10 @@ class Server:
                 body = self.rfile.read(length)
                 while server.hang.is_set():
                     time.sleep(0.1)
+                if server.dead:  # connections that are open end too
+                    self.close_connection = True
+                    self.connection.close()
+                    return
                 content = server.reply(body) if self.path.endswith("/graphql") else {}
                 text = json.dumps(content).encode()
                 self.send_response(200)
@@ -81,12 +87,14 @@ class Server:
         return {query["variables"]["name"] for query in upserts if query["variables"].get("name")}
 
     def kill(self) -> None:
+        self.dead = True
         self.http.shutdown()
         self.http.server_close()
 
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    wandb.teardown()  # a client that was started before knows another address
     found = Server()
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
@@ -95,6 +103,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     yield found
     found.hang.clear()
     found.kill()
+    wandb.teardown()
 
 
 def result(run_dir: Path) -> dict[str, Any]:
