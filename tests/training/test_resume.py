@@ -20,7 +20,7 @@ TASKS = {
         "module.search.beam=1",
         "data.num_utterances=30",
         "data.batch_frames=200",
-    ],  # fmt: skip
+    ],
     "oct": ["task=oct", "data=oct/synthetic", "trainer.max_epochs=3", "data.batch_size=5", "data.num_scans=40"],
 }
 

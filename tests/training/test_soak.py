@@ -2,10 +2,10 @@
 
 import gc
 import os
+import sys
 import threading
 from pathlib import Path
 
-import psutil
 import pytest
 
 from suite.config import compose
@@ -14,20 +14,27 @@ from suite.training.launch import launch
 SMALL = ["task=graph", "data=graph/synthetic", "debug=one_pass"]
 
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def memory() -> int:
+    """Resident pages of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+
 def soak(runs: int, warm: int, folder: Path) -> float:
     """Growth of this process's memory over ``runs`` runs, as a share, once ``warm`` of them filled the caches."""
-    process, before = psutil.Process(), 0
+    before = handles = threads = 0
     for number in range(warm + runs):
         if number == warm:
             gc.collect()
-            before = process.memory_info().rss
-            threads, handles = threading.active_count(), process.num_fds()
+            before, threads, handles = memory(), threading.active_count(), len(os.listdir("/proc/self/fd"))
         launch(compose([*SMALL, f"run_dir={folder / str(number)}"]))
     gc.collect()
     assert threading.active_count() <= threads
-    assert process.num_fds() <= handles
-    assert not process.children()
-    return process.memory_info().rss / before - 1.0
+    assert len(os.listdir("/proc/self/fd")) <= handles
+    assert not Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    return memory() / before - 1.0
 
 
 def test_a_few_runs_leave_no_thread_handle_or_child(tmp_path: Path) -> None:
