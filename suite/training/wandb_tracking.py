@@ -64,7 +64,7 @@ def wandb_logger(
     if reason is None:
         try:
             run = wandb.init(mode="online", resume="allow" if before else None, **options)
-        except wandb.errors.Error as error:
+        except Exception as error:  # W&B's client has several families of errors, and none may stop a run
             reason = f"W&B did not start ({str(error).splitlines()[0]})"
     if run is None:
         run = wandb.init(mode="offline", **options)

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 import wandb
 
 from suite.config import compose
+from suite.training import checkpoint
 from suite.training.launch import launch
 from suite.training.module import TaskModule
 from tests.training import processes
@@ -131,7 +134,7 @@ def test_whatever_the_server_does_training_ends_with_the_same_numbers(
     monkeypatch.setattr(TaskModule, "report", counted)
     started = time.monotonic()
     run = launch(compose([*SMALL, f"run_dir={tmp_path / 'run'}"]))
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 90  # start and training on a busy machine among them
     assert result(run) == result(alone)
     assert "tracking offline" not in caplog.text
     assert ("wandb sync" in caplog.text) == (fate != "lives"), caplog.text
@@ -139,9 +142,16 @@ def test_whatever_the_server_does_training_ends_with_the_same_numbers(
 
 
 def test_a_run_that_goes_on_stays_the_same_run_there(server: Server, tmp_path: Path) -> None:
-    config = compose([*SMALL, "module.passes=7", "checkpoints.every_steps=3"])
+    config = compose([*SMALL, "module.passes=7", "selection.patience=null", "checkpoints.every_steps=3"])
     run_dir = processes.begin(config, tmp_path / "run")
-    assert processes.join([processes.start(processes.work, config, run_dir, None, 60)]) == [-9]
+    process = processes.start(processes.work, {**config, "trainer": {**config["trainer"], "max_steps": 10**6}}, run_dir)
+    while not (run_dir / "checkpoints/last.ckpt").exists():
+        assert process.is_alive()
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGTERM)
+    assert processes.join([process]) == [143]
     (before,) = server.ids()
+    step = checkpoint.recover(run_dir / "checkpoints")[1]["global_step"]
+    config = {**config, "trainer": {**config["trainer"], "max_steps": step + 5}}
     assert processes.join([processes.start(processes.work, config, run_dir, str(run_dir))]) == [0]
     assert server.ids() == {before} == {(run_dir / "wandb-id.txt").read_text().strip()}
