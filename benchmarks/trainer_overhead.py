@@ -21,6 +21,7 @@ from timing import interleaved
 
 from suite.config import compose
 from suite.training.build import build_data, build_module, build_trainer
+from suite.training.dealing import dealing
 from tasks.graph.data import GraphData
 
 
@@ -50,7 +51,8 @@ def default(config: dict[str, Any], data: GraphData, passes: int) -> Callable[[]
         module.identity = {"config": config, "facts": data.facts()}
         with tempfile.TemporaryDirectory() as folder:
             trainer = build_trainer(config, Path(folder))
-            trainer.fit(module, datamodule=data)
+            with dealing(data, config["seed"], lambda: trainer.fit_loop.epoch_progress.current.processed, 0):
+                trainer.fit(module, datamodule=data)
             assert trainer.global_step == passes
 
     return run

@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
         ("graph_step", "ours GAT"),
         ("graph_edges", "ours GAT"),
         ("trainer_overhead", "added"),
+        ("trainer_steps", "added"),
         ("startup", "attn --help"),
         ("attention_block", "ours"),
         ("attention_length", "microseconds a position"),

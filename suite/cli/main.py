@@ -1,13 +1,12 @@
 """The console script ``attn``: one command word, then what that command takes. Imports only what the command needs."""
 
 import importlib
-import logging
 import os
 import sys
 import traceback
-import warnings
 from typing import NamedTuple
 
+from suite.console import quiet
 from suite.errors import UserError, did_you_mean
 
 
@@ -20,6 +19,9 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "train": Command("suite.cli.train", "train a task, evaluate it once, record the run     attn train task=graph"),
+    "sweep": Command(
+        "suite.cli.sweep", "train many times, with values chosen by optuna     attn sweep task=T optim.lr=choice(..)"
+    ),
     "eval": Command(
         "suite.cli.evaluate", "measure a checkpoint again                         attn eval ckpt=PATH [split=test]"
     ),
@@ -51,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     name, rest = arguments[0], arguments[1:]
     debug = any(word in ("debug=true", "debug=True") for word in rest)
-    _quiet()
+    quiet()
     try:
         if name not in COMMANDS:
             raise UserError(f"'{name}' is not a command of attn.{did_you_mean(name, COMMANDS)}")
@@ -62,17 +64,11 @@ def main(argv: list[str] | None = None) -> int:
             traceback.print_exc()
         print(f"attn: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     except BrokenPipeError:  # `attn tasks | head` closed the pipe: not an error of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def _quiet() -> None:
-    """Messages as plain lines on standard error."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    for name in ("suite", "tasks"):
-        logging.getLogger(name).setLevel(logging.INFO)
-    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`")  # Lightning 2.6 on torch 2.12
 
 
 def _completion(arguments: list[str]) -> int:

@@ -3,24 +3,37 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 from omegaconf import DictConfig
 
 from suite.config import checks, packages, search_path
 from suite.errors import UserError
+from suite.training.resume import named, recorded
+
+CHOOSING = ("task=", "experiment=")
 
 
 def main(argv: list[str]) -> int:
-    """Compose from ``argv`` (Hydra's grammar and flags) and train; -m runs one combination after another."""
+    """Compose from ``argv`` (Hydra's grammar and flags) and train; -m runs one combination after another.
+
+    Returns the exit code: 0; 2 where input was refused; 130, 143 or 138 where a signal ended the run, saved.
+    """
+    resume = [word.removeprefix("resume=") for word in argv if word.startswith("resume=")]
+    if resume and not resume[-1].startswith("auto") and not any(word.startswith(CHOOSING) for word in argv):
+        return _go_on(resume[-1], [word for word in argv if not word.startswith("resume=")])
     search_path.register()
-    if {"-h", "--help"} & set(argv) and not any(word.startswith(("task=", "experiment=")) for word in argv):
+    if {"-h", "--help"} & set(argv) and not any(word.startswith(CHOOSING) for word in argv):
         argv = [*argv, f"task={packages.options('task')[0]}"]  # Hydra composes even for help; any task will do
     refused: list[UserError] = []
+    codes: list[int] = []
 
     def job(config: DictConfig) -> None:
+        if codes:  # Ctrl-C ends a sweep, not one run of it
+            return
         try:
-            _train(config)
+            codes.extend([code] if (code := _train(config)) else [])
         except UserError as error:  # kept, for Hydra would print its own lines around it; the other jobs go on
             refused.append(error)
             print(f"attn: {error}", file=sys.stderr)
@@ -36,18 +49,41 @@ def main(argv: list[str]) -> int:
     finally:
         sys.argv = program
         os.environ.pop("HYDRA_FULL_ERROR") if full_error is None else os.environ.update(HYDRA_FULL_ERROR=full_error)
-    return 2 if refused else 0
+    return codes[0] if codes else 2 if refused else 0
 
 
-def _train(config: DictConfig) -> None:
+def _go_on(resume: str, overrides: list[str]) -> int:
+    """A run by its name alone: its own config, with overrides."""
+    from suite.training.restore import merge
+
+    run_dir = named(resume)
+    return _launch(merge(recorded(run_dir), [*overrides, f"run_dir={run_dir}", f"resume={resume}"]))
+
+
+def _train(config: DictConfig) -> int:
     """One composed job: check it, run it, show the result."""
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
     runtime = HydraConfig.get()
+    if runtime.mode == RunMode.MULTIRUN:  # one group of W&B's runs for all of them
+        os.environ.setdefault("WANDB_RUN_GROUP", Path(runtime.sweep.dir).name)
     plain = checks.check(config, dict(runtime.runtime.choices), list(runtime.overrides.task))
-    from suite.training.launch import launch
+    return _launch(plain)
 
-    show(launch(plain))
+
+def _launch(config: dict[str, Any]) -> int:
+    """Run it; 0, or the code of the signal that ended it."""
+    from suite.training.launch import launch
+    from suite.training.signals import Interrupted
+
+    try:
+        run_dir = launch(config)
+    except Interrupted as stopped:
+        print(f"attn: {stopped}; go on with: attn train resume={stopped.run_dir}", file=sys.stderr)
+        return stopped.code
+    show(run_dir)
+    return 0
 
 
 def show(run_dir: Path) -> None:

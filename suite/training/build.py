@@ -11,14 +11,19 @@ import hydra.utils
 import lightning.pytorch as pl
 import torch
 from hydra.errors import InstantiationException
+from lightning.pytorch.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from suite.config.packages import GROUP, config_packages
 from suite.errors import UserError
+from suite.training.guards import Agreement, Finite
 from suite.training.module import TaskModule
+from suite.training.saving import Checkpoints, Saved
+from suite.training.signals import Signals
 
 # Lightning advertises at INFO in every Trainer; set here because importing it resets the level.
-logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+for name in ("lightning.pytorch", "lightning.fabric"):
+    logging.getLogger(name).setLevel(logging.WARNING)
 if not torch.cuda.is_available():
     # Importing Lightning makes torch look for NVIDIA's library at every optimiser step: 0.07 to 0.2 ms for nothing.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
@@ -52,32 +57,42 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> TaskMod
     return module
 
 
-def build_trainer(config: Mapping[str, Any], run_dir: Path | None = None) -> pl.Trainer:
-    """The Lightning trainer; with ``run_dir`` also its loggers and callbacks, which write there."""
-    check_devices(config["trainer"])
+def build_trainer(
+    config: Mapping[str, Any],
+    run_dir: Path | None = None,
+    signals: Signals | None = None,
+    first: bool = True,
+    saved: tuple[Path, dict[str, Any]] | None = None,
+) -> pl.Trainer:
+    """The Lightning trainer; with ``run_dir`` also its loggers and callbacks, which write there.
+
+    Args:
+        signals: that end the run; a run that nobody interrupts has none.
+        first: whether this is the process that writes; the others log nothing.
+        saved: the checkpoint to go on from, read and checked.
+    """
+    trainer = {**config["trainer"], "enable_checkpointing": run_dir is not None}
     loggers: list[Any] = []
     callbacks: list[Any] = []
+    workers = "TORCHELASTIC_RUN_ID" in os.environ
     if run_dir is not None:
-        for name, node in (config.get("logger") or {}).items():
-            loggers.append(instantiate(node, f"logger.{name}", run_dir=run_dir))
+        folder = run_dir / "checkpoints"
+        if first:
+            for name, node in (config.get("logger") or {}).items():
+                loggers.append(instantiate(node, f"logger.{name}", run_dir=run_dir))
         for name, node in (config.get("callbacks") or {}).items():
             callbacks.append(instantiate(node, f"callbacks.{name}"))
         if config.get("selection"):
-            callbacks.append(instantiate(config["selection"], "selection", folder=run_dir / "checkpoints"))
-    return instantiate(config["trainer"], "trainer", logger=loggers or False, callbacks=callbacks)
-
-
-def check_devices(trainer: Mapping[str, Any]) -> None:
-    """Refuse several devices, which Lightning would start by running the command line once more for each.
-
-    Every process would then compose, and in a sweep choose its values, for itself.
-    """
-    devices, nodes = trainer.get("devices"), trainer.get("num_nodes", 1)
-    if nodes != 1 or not (devices == 1 or (isinstance(devices, list) and len(devices) == 1)):
-        told = f"trainer.num_nodes={nodes}" if nodes != 1 else f"trainer.devices={devices}"
-        raise UserError(
-            f"{told} is not possible yet: a run uses one device. Set trainer.devices=1, or [3] for the fourth GPU"
-        )
+            callbacks.append(instantiate(config["selection"], "selection"))
+        signals = signals or Signals()
+        callbacks += [signals, Finite(folder), Agreement()]
+        callbacks.append(Checkpoints(folder, signals, **(config.get("checkpoints") or {})))  # last, and it saves all
+    else:
+        trainer |= {"devices": trainer["devices"] if isinstance(trainer["devices"], list) else 1}
+        trainer |= {"num_nodes": 1, "strategy": "auto"}
+    # Lightning would take a SLURM job's tasks for its own processes; ours are the elastic agent's to start
+    plugins = [TorchElasticEnvironment() if workers else LightningEnvironment(), Saved(saved)]
+    return instantiate(trainer, "trainer", logger=loggers or False, callbacks=callbacks, plugins=plugins)
 
 
 def instantiate(node: Mapping[str, Any], where: str, **arguments: Any) -> Any:

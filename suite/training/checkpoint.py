@@ -1,58 +1,62 @@
-"""Checkpoints: plain config and tensors, written whole or not at all, never unpickled into anything else."""
+"""Checkpoints: plain config and tensors, written whole or not at all, every byte checked, never unpickled further."""
 
+import hashlib
+import logging
 import os
-import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from suite.errors import UserError
 
-SCHEMA = 1
+log = logging.getLogger(__name__)
+SCHEMA = 2
+READS = (1, 2)  # schema 1 had no digest and nothing to resume from
 IDENTITY = ("schema", "config", "facts")  # what rebuilds the module around the weights
+LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+END = 22  # bytes of a zip archive's end record, whose last two are the length of its comment
+DIGEST = 64  # the archive comment: SHA-256 of everything before it, in hexadecimal
 
 
-class Saver:
-    """Writes checkpoints into one folder, no more often than every ``every`` seconds when asked with ``due``."""
-
-    def __init__(self, folder: Path, every: float) -> None:
-        self.folder = folder
-        self.every = every
-        self._last = time.monotonic()
-
-    def due(self) -> bool:
-        """Whether the last write is long enough ago."""
-        return time.monotonic() - self._last >= self.every
-
-    def write(self, name: str, content: dict[str, Any]) -> None:
-        """Write one checkpoint atomically."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        save(self.folder / name, content)
-        self._last = time.monotonic()
-
-
-def save(path: Path, content: dict[str, Any]) -> None:
+def save(path: Path, content: dict[str, Any], previous: Path | None = None) -> None:
     """Write ``content`` beside its place, flush it to the disk, then move it there in one step.
 
-    A kill or a full disk leaves the file that was there before. Staging in the temporary folder, as Lightning does, is
-    a plain copy where that is another file system.
+    With ``previous`` the file that was at ``path`` is kept there. A kill or a full disk leaves what was there before.
+    Staging in the temporary folder, as Lightning does, is a plain copy where that is another file system. The SHA-256
+    of the file stands in its zip comment, so that one file holds both and torch still reads it.
     """
     import torch
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
         with temporary.open("wb") as file:
-            torch.save(content, file)
+            hashing = _Hashing(file)
+            torch.save(content, hashing)  # type: ignore[arg-type]
+            file.seek(-2, os.SEEK_CUR)  # the length of the comment ends a zip archive
+            file.write(DIGEST.to_bytes(2, "little") + hashing.digest())
             file.flush()
             os.fsync(file.fileno())
+        if previous is not None and path.exists():
+            path.replace(previous)  # killed between these two, ``recover`` finds the previous one
         temporary.replace(path)
-    except OSError as error:
+        _sync_folder(path.parent)
+    except (OSError, RuntimeError) as error:  # torch wraps what its file says in a RuntimeError
+        why = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(why, OSError):
+            raise
         raise UserError(
-            f"could not write checkpoint {path}: {error.strerror}. The one before it is intact; "
+            f"could not write checkpoint {path}: {why.strerror}. The one before it is intact; "
             "free space on that disk or choose another place with run_dir=DIR"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process left half written."""
+    for stale in folder.glob(".*.tmp-*"):
+        stale.unlink(missing_ok=True)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -70,8 +74,7 @@ def load(path: Path) -> dict[str, Any]:
             f"{path} is not a checkpoint (or was cut off while copying); pass ckpt=RUN_DIR/checkpoints/best.ckpt"
         )
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
+        damaged = _damage(path)
         content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zipfile, torch and pickle each raise their own for the same broken file
         raise UserError(
@@ -79,17 +82,82 @@ def load(path: Path) -> dict[str, Any]:
             "Use another copy, or last.ckpt of the same run"
         ) from error
     if damaged:
-        raise UserError(
-            f"{path} is damaged (entry {damaged} fails its checksum); use another copy, or last.ckpt of the same run"
-        )
+        raise UserError(f"{path} is damaged ({damaged}); use another copy, or last.ckpt of the same run")
     if not isinstance(content, dict) or any(key not in content for key in IDENTITY):
         raise UserError(f"{path} is a torch file but not a checkpoint of this suite: it has no {' / '.join(IDENTITY)}")
-    if content["schema"] != SCHEMA:
+    if content["schema"] not in READS:
         raise UserError(
             f"{path} has checkpoint schema {content['schema']}, this version reads {SCHEMA}; "
             "use the version of attention-suite that wrote it"
         )
     return content
+
+
+def recover(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The newest good checkpoint to go on from: ``last.ckpt``, or the previous one where that is damaged.
+
+    Raises UserError, naming every file, where there is none.
+    """
+    found = [path for path in (folder / LAST, folder / PREVIOUS) if path.is_file()]
+    told = []
+    for path in found:
+        try:
+            content = load(path)
+        except UserError as error:
+            told.append(str(error))
+            continue
+        if told:
+            log.warning("%s\ngoing on from %s, the one before it", told[0], path)
+        return path, content
+    if told:
+        raise UserError(f"no good checkpoint is left in {folder}: {'; '.join(told)}")
+    raise UserError(f"no checkpoint in {folder}: the run ended before its first one; start a new run")
+
+
+class _Hashing:
+    """A file that hashes what is written to it; all torch asks for is ``write``."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        self.sha256.update(data)
+        return self.file.write(data)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+    def digest(self) -> bytes:
+        return self.sha256.hexdigest().encode()
+
+
+def _damage(path: Path) -> str | None:
+    """What is wrong with the bytes of a zip archive, or None; files without our digest are checked by their CRCs."""
+    size = path.stat().st_size - DIGEST
+    with path.open("rb") as file:
+        sha256, left = hashlib.sha256(), size - 2
+        while left > 0 and (block := file.read(min(left, 1 << 20))):
+            sha256.update(block)
+            left -= len(block)
+        ending = file.read()
+    sha256.update(b"\0\0")  # torch wrote an archive without a comment
+    if ending[:2] == DIGEST.to_bytes(2, "little"):
+        return None if ending[2:] == sha256.hexdigest().encode() else "its bytes do not match their SHA-256"
+    if ending[-END:-18] != b"PK\5\6" or any(ending[-2:]):  # an archive without a comment ends in its end record
+        return "its SHA-256 is cut off"
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.testzip()
+    return f"entry {entry} fails its checksum" if entry else None
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":  # the new name itself reaches the disk
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _first_line(error: Exception) -> str:

@@ -6,9 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from suite.training.dealing import Place, Share, gather
 from suite.training.module import OptimizerFactory, TaskModule
 
 Rows = Mapping[str, Tensor]
+SHOWN = 200  # rows of a table that is tracked
 
 
 class Measured(TaskModule):
@@ -16,7 +18,8 @@ class Measured(TaskModule):
 
     A subclass writes three methods. ``loss_of(batch)`` is what training makes small. ``measure(batch)`` gives named
     tensors with one row a sample. ``figures(rows)`` makes the metrics of a split from all its rows together, so that
-    neither the size of batches nor the number of processes can change them.
+    neither the size of batches nor the number of processes can change them: processes measure batches of their own, and
+    every process makes the figures from the rows of all.
 
     The validation split is measured after every epoch, and any split when asked. Lightning's own validation loop is
     left aside: it would skip an epoch that ``max_steps`` cuts short.
@@ -26,6 +29,7 @@ class Measured(TaskModule):
         super().__init__(net, optim)
         self._losses: list[Tensor] = []
         self._rows: list[Rows] = []
+        self._last: Rows = {}
 
     def loss_of(self, batch: Any) -> Tensor:
         """What training makes small, a scalar."""
@@ -47,14 +51,31 @@ class Measured(TaskModule):
 
     def on_train_epoch_end(self) -> None:
         """Measure the validation split by the weights that the epoch left, and report with the epoch's mean loss."""
-        loss, self._losses = torch.stack(self._losses).mean(), []
+        losses, self._losses = gather([loss.cpu() for loss in self._losses]), []
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        figures = self.figures_of(data.split_dataloader("val"))
-        self.report({"train/loss": float(loss), **{f"val/{name}": value for name, value in figures.items()}})
+        with self.measuring():
+            figures = self.figures_of(Share(data.split_dataloader("val")))
+            loss = float(torch.stack(losses).mean())
+            self.report({"train/loss": loss, **{f"val/{name}": value for name, value in figures.items()}})
+
+    def media(self, data: Any) -> dict[str, Any]:
+        """A table of what was measured of the first samples of the split measured last, the test."""
+        rows = {name: row[:SHOWN].tolist() for name, row in self._last.items()}
+        return {
+            f"{self.split}/rows": [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
+        }
+
+    def unfinished(self) -> dict[str, Any]:
+        """The losses of the epoch so far."""
+        return {"losses": [loss.cpu() for loss in self._losses]}
+
+    def resume(self, unfinished: dict[str, Any]) -> None:
+        """Go on with them."""
+        self._losses = [loss.to(self.device) for loss in unfinished["losses"]]
 
     @torch.no_grad()
     def figures_of(self, batches: Iterable[Any]) -> dict[str, float]:
-        """The metrics of these batches, outside any loop of Lightning's."""
+        """The metrics of these batches and those of the other processes, outside any loop of Lightning's."""
         was_training = self.net.training
         self.net.eval()
         rows = [self.measure(batch.to(self.device)) for batch in batches]
@@ -71,9 +92,13 @@ class Measured(TaskModule):
 
     def on_test_epoch_end(self) -> None:
         """Leave its metrics."""
-        figures = self.figures(_together(self._rows))
+        self._last, self._rows = _together(self._rows), []
+        figures = self.figures(self._last)
         self.metrics = {f"{self.split}/{name}": value for name, value in figures.items()}
 
 
-def _together(rows: list[Rows]) -> Rows:
-    return {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+def _together(mine: list[Rows]) -> Rows:
+    """All rows of all processes, in the order of the samples."""
+    if Place.here().world > 1:
+        mine = gather([{name: row.cpu() for name, row in rows.items()} for rows in mine])
+    return {name: torch.cat([rows[name] for rows in mine]) for name in mine[0]}

@@ -1,13 +1,16 @@
 """The Lightning side that all tasks share: a plain network inside, an optimiser, and one way to report metrics."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from suite.training.checkpoint import SCHEMA
+from suite.training.dealing import Share
 from suite.training.schedule import Schedule
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -41,11 +44,40 @@ class TaskModule(pl.LightningModule):
         """Add what rebuilds this module, so that a checkpoint is enough on its own."""
         checkpoint.update(self.identity, schema=SCHEMA)
 
+    def media(self, data: Any) -> dict[str, Any]:
+        """What a tracked run shows of its end beside metrics: tables (lists of dicts) and images (arrays), by name."""
+        return {}
+
+    def unfinished(self) -> dict[str, Any]:
+        """What this process has gathered of the epoch so far, for a checkpoint in its middle; plain values, tensors."""
+        return {}
+
+    def resume(self, unfinished: dict[str, Any]) -> None:
+        """Take back what ``unfinished`` gave."""
+
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Measure and report inside: no dropout, no gradients, and averaged weights where a callback keeps some.
+
+        A callback takes part by having ``measuring(module)``, a context.
+        """
+        was_training = self.net.training
+        self.net.eval()
+        with ExitStack() as stack:
+            for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+                if (context := getattr(callback, "measuring", None)) is not None:
+                    stack.enter_context(context(self))
+            stack.enter_context(torch.no_grad())
+            yield
+        self.net.train(was_training)
+
     def report(self, metrics: Mapping[str, float]) -> None:
         """Hand one round of metrics, of the weights the module holds now, to the loggers and the callbacks that listen.
 
         A callback listens by having ``on_report(trainer, module, metrics)``, as selection and progress do.
         """
+        if self.trainer.world_size > 1:  # all processes must decide alike, to the last bit
+            metrics = self.trainer.strategy.broadcast(dict(metrics))
         for logger in self.trainer.loggers:
             logger.log_metrics(dict(metrics), step=self.global_step)
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
@@ -56,5 +88,5 @@ class TaskModule(pl.LightningModule):
 def evaluate(trainer: pl.Trainer, module: TaskModule, data: Any, split: str) -> dict[str, float]:
     """Measure ``module`` on one split through Lightning's test loop: ``{"<split>/accuracy": ...}``."""
     module.split = split
-    trainer.test(module, dataloaders=data.split_dataloader(split), verbose=False)
+    trainer.test(module, dataloaders=Share(data.split_dataloader(split)), verbose=False)
     return module.metrics

@@ -18,11 +18,11 @@ from suite.errors import UserError
 PACKAGES = ("attention-suite", "torch", "lightning", "torch-geometric", "hydra-core", "omegaconf", "numpy", "wandb")
 
 
-def create(run_dir: str | None, task: str, root: str = "runs") -> Path:
+def create(run_dir: str | None, task: str, root: str = "runs", reuse: bool = False) -> Path:
     """Make the directory of a new run, exclusively: two runs started in the same second never share one.
 
     Without ``run_dir`` it is ``root/task/<UTC time>-<random suffix>``. A ``run_dir`` that is given may exist but must
-    not hold a run; UserError otherwise.
+    not hold a run; UserError otherwise. ``reuse`` takes that of a run that ended before it saved anything.
     """
     if run_dir is None:
         parent = Path(root) / task
@@ -41,6 +41,8 @@ def create(run_dir: str | None, task: str, root: str = "runs") -> Path:
         with (path / "config.yaml").open("x"):  # claims the directory: exactly one process can create this file
             return path
     except FileExistsError as error:
+        if reuse and path.is_dir() and not (path / "result.json").exists():
+            return path
         kind = "already holds a run" if path.is_dir() else "is a file"
         raise UserError(
             f"run_dir={run_dir} {kind}; name another directory, or leave run_dir out to get a new one"
@@ -50,14 +52,18 @@ def create(run_dir: str | None, task: str, root: str = "runs") -> Path:
 
 
 def write_config(path: Path, config: dict[str, Any]) -> None:
-    """Write the resolved config as ``config.yaml``."""
-    (path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    """Write the resolved config as ``config.yaml``, whole or not at all."""
+    _replace(path / "config.yaml", yaml.safe_dump(config, sort_keys=False))
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write one JSON file, whole or not at all."""
+    _replace(path, json.dumps(content, indent=2) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    temporary.write_text(text)
     temporary.replace(path)
 
 

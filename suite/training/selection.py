@@ -1,15 +1,12 @@
 """Which weights to keep, and when to stop: decided on validation alone."""
 
-import copy
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 import lightning.pytorch as pl
 from torch import Tensor
 
 from suite.errors import UserError
-from suite.training import checkpoint
 
 
 class Verdict(NamedTuple):
@@ -70,21 +67,16 @@ def _value(metrics: Mapping[str, float], name: str) -> float:
 
 
 class Selection(pl.Callback):
-    """Keeps the best weights in memory, stops after ``patience`` rounds without progress, restores them at the end.
+    """Keeps the best weights in memory, stops after ``patience`` rounds without progress, restores them at the end."""
 
-    Weights go to disk, as ``best.ckpt`` and ``last.ckpt``, at the end of a Lightning epoch but at most every
-    ``save_every`` seconds, and when training ends: a step of a small graph is shorter than one write.
-    """
-
-    def __init__(self, rule: Rule, folder: Path, patience: int | None = None, save_every: float = 30.0) -> None:
+    def __init__(self, rule: Rule, patience: int | None = None) -> None:
         self.rule = rule
         self.patience = patience
-        self.saver = checkpoint.Saver(folder, save_every)
         self.rounds = 0
         self.without_progress = 0
         self.best_round = 0
         self.best_metrics: dict[str, float] = {}
-        self._best_state: dict[str, Tensor] | None = None
+        self.best_state: dict[str, Tensor] | None = None
 
     def on_report(self, trainer: pl.Trainer, module: pl.LightningModule, metrics: Mapping[str, float]) -> None:
         """Judge one round of metrics."""
@@ -92,35 +84,36 @@ class Selection(pl.Callback):
         progress, best = self.rule.judge(metrics)
         if best:
             self.best_round, self.best_metrics = self.rounds, dict(metrics)
-            self._best_state = {name: tensor.detach().cpu().clone() for name, tensor in module.state_dict().items()}
+            self.best_state = {name: tensor.detach().cpu().clone() for name, tensor in module.state_dict().items()}
         self.without_progress = 0 if progress else self.without_progress + 1
-        if self.patience is not None and self.without_progress >= self.patience:
-            trainer.should_stop = True
+        self._stop_or_go_on(trainer)
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write what is new, unless the last write was a moment ago."""
-        if self.saver.due():
-            self._write(trainer)
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that was killed after its patience ended does not train again."""
+        self._stop_or_go_on(trainer)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the last state, then go back to the best weights."""
-        self._write(trainer)
-        if self._best_state is not None:
-            pl_module.load_state_dict(self._best_state)
-
-    def _write(self, trainer: pl.Trainer) -> None:
-        state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
-        self.saver.write("last.ckpt", state)
-        if self._best_state is not None:
-            kept = {key: copy.copy(state[key]) for key in checkpoint.IDENTITY}
-            self.saver.write("best.ckpt", {**kept, "state_dict": self._best_state, "metrics": self.best_metrics})
+        """Go back to the best weights."""
+        if self.best_state is not None:
+            pl_module.load_state_dict(self.best_state)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs to go on counting."""
+        """What a resumed run needs to judge on, the best weights among it: one file holds one moment."""
         return {
             "rounds": self.rounds,
             "without_progress": self.without_progress,
             "best_round": self.best_round,
             "best_metrics": self.best_metrics,
+            "best_state": self.best_state,
             "rule": dict(vars(self.rule)),
         }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on judging where it stood."""
+        state = dict(state_dict)
+        vars(self.rule).update(state.pop("rule"))
+        vars(self).update(state)
+
+    def _stop_or_go_on(self, trainer: pl.Trainer) -> None:
+        if self.patience is not None and self.without_progress >= self.patience:
+            trainer.should_stop = True

@@ -42,7 +42,8 @@ class NodeClassification(TaskModule):
             loss = self.loss(batch)
             self.manual_backward(loss)
             optimizer.step()
-            self.report({"train/loss": float(loss.detach()), **self.measure(batch, "val")})
+            with self.measuring():
+                self.report({"train/loss": float(loss.detach()), **self.measure(batch, "val")})
             if self.trainer.should_stop or self.global_step == self.trainer.max_steps:
                 break
 

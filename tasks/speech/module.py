@@ -61,6 +61,17 @@ class Recognition(Measured):
         with self.averaged.swapped_in():
             super().on_train_epoch_end()
 
+    def unfinished(self) -> dict[str, Any]:
+        """The average too: a resumed run goes on with it."""
+        return {**super().unfinished(), "average": self.averaged.average, "steps": self.averaged.steps}
+
+    def resume(self, unfinished: dict[str, Any]) -> None:
+        """Take it back."""
+        super().resume(unfinished)
+        self.averaged.steps = unfinished["steps"]
+        for name, tensor in unfinished["average"].items():
+            self.averaged.average[name].copy_(tensor)
+
     def measure(self, batch: SpeechBatch) -> Rows:
         """Loss of every utterance, its units, and its edits in every way of writing it."""
         recognised = self(batch)

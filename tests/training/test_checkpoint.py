@@ -1,15 +1,19 @@
 """Checkpoints are written whole, read with a check of every byte, and refused in plain words."""
 
+import os
 import pickle
+import random
+import resource
+import signal
+import time
 from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from suite.errors import UserError
 from suite.training import checkpoint
+from tests.training import processes
 
 CONTENT = {"schema": checkpoint.SCHEMA, "config": {"seed": 1}, "facts": {"num_classes": 3}, "state_dict": {}}
 
@@ -26,24 +30,101 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]
 
 
-@given(st.floats(0, 1, exclude_max=True))
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_truncation_is_detected_and_named(tmp_path: Path, part: float) -> None:
-    path = written(tmp_path / "cut.ckpt")
-    path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
-    with pytest.raises(UserError, match="cut.ckpt"):
+def pair(folder: Path) -> Path:
+    """A folder with the last checkpoint and the one before it."""
+    for number in (1, 2):
+        content = {**CONTENT, "state_dict": {"weight": torch.arange(999.0) * number}, "position": number}
+        checkpoint.save(folder / checkpoint.LAST, content, folder / checkpoint.PREVIOUS)
+    return folder / checkpoint.LAST
+
+
+def check_recovered(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The broken file is named, and the one before it taken."""
+    caplog.clear()
+    with pytest.raises(UserError, match=r"last\.ckpt"):
+        checkpoint.load(folder / checkpoint.LAST)
+    path, content = checkpoint.recover(folder)
+    assert (path.name, content["position"]) == ("previous.ckpt", 1)
+    assert "last.ckpt" in caplog.text
+
+
+def test_twenty_truncations_are_detected_and_recovered(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole = pair(tmp_path).read_bytes()
+    assert checkpoint.recover(tmp_path)[1]["position"] == 2
+    rng = random.Random(0)
+    for size in [0, 1, len(whole) - 1, len(whole) - 64, len(whole) - 66, *rng.sample(range(len(whole)), 15)]:
+        (tmp_path / checkpoint.LAST).write_bytes(whole[:size])
+        check_recovered(tmp_path, caplog)
+
+
+def test_a_hundred_flipped_bits_are_detected_and_recovered(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Anywhere in the file: weights, pickle, zip headers, padding, digest."""
+    whole = pair(tmp_path).read_bytes()
+    rng = random.Random(1)
+    ending = [8 * len(whole) - bit for bit in rng.sample(range(1, 8 * 88), 20)]  # the digest and the end record
+    for bit in [*ending, *rng.sample(range(8 * len(whole)), 80)]:
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << (bit % 8)
+        (tmp_path / checkpoint.LAST).write_bytes(flipped)
+        check_recovered(tmp_path, caplog)
+
+
+def test_files_without_a_digest_are_checked_by_their_crcs(tmp_path: Path) -> None:
+    path = tmp_path / "old.ckpt"
+    torch.save({**CONTENT, "schema": 1, "state_dict": {"weight": torch.arange(999.0)}}, path)
+    assert checkpoint.load(path)["schema"] == 1
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(torch.arange(999.0).numpy().tobytes()) + 7] ^= 1
+    path.write_bytes(whole)
+    with pytest.raises(UserError, match=r"old\.ckpt is damaged \(entry .* fails its checksum\)"):
         checkpoint.load(path)
 
 
-def test_every_flipped_bit_of_the_weights_is_detected(tmp_path: Path) -> None:
-    whole = written(tmp_path / "flip.ckpt").read_bytes()
-    start = whole.index(torch.arange(999.0).numpy().tobytes())
-    for place in range(start, start + 3996, 97):
-        flipped = bytearray(whole)
-        flipped[place] ^= 1 << (place % 8)
-        (tmp_path / "flip.ckpt").write_bytes(flipped)
-        with pytest.raises(UserError, match=r"flip\.ckpt is damaged"):
-            checkpoint.load(tmp_path / "flip.ckpt")
+def test_nothing_good_left_names_every_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no checkpoint in"):
+        checkpoint.recover(tmp_path)
+    pair(tmp_path)
+    for name in (checkpoint.LAST, checkpoint.PREVIOUS):
+        (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"no good checkpoint is left.*last\.ckpt.*previous\.ckpt"):
+        checkpoint.recover(tmp_path)
+
+
+def save_for_ever(folder: Path) -> None:
+    """Save again and again; what is saved says how often."""
+    weight, number = torch.zeros(200_000), 0
+    while True:
+        number += 1
+        content = {**CONTENT, "state_dict": {"weight": weight + number}, "position": number}
+        checkpoint.save(folder / checkpoint.LAST, content, folder / checkpoint.PREVIOUS)
+
+
+def check_kills(folder: Path, kills: int) -> int:
+    """Kill ``kills`` saves at random moments; how many files were broken."""
+    rng, broken, stale = random.Random(2), 0, 0
+    environment = {"TMPDIR": "/dev/shm"}  # another file system
+    for _ in range(kills):
+        process = processes.start(save_for_ever, folder, environment=environment)
+        time.sleep(rng.uniform(0.05, 0.25))
+        process.kill()
+        process.join()
+        stale += len(list(folder.glob(".*.tmp-*")))
+        checkpoint.sweep(folder)
+        for path in folder.iterdir():
+            content = checkpoint.load(path)
+            broken += not bool((content["state_dict"]["weight"] == content["position"]).all())
+        checkpoint.recover(folder)
+    assert stale, "no kill fell into a save"
+    return broken
+
+
+def test_kills_during_saves_leave_no_broken_file(tmp_path: Path) -> None:
+    assert check_kills(tmp_path, 8) == 0
+
+
+@pytest.mark.slow
+def test_fifty_kills_during_saves_leave_no_broken_file(tmp_path: Path) -> None:
+    assert check_kills(tmp_path, 50) == 0
 
 
 class Payload:
@@ -80,15 +161,20 @@ def test_a_missing_file_says_what_to_pass(tmp_path: Path) -> None:
         checkpoint.load(tmp_path / "gone.ckpt")
 
 
-def test_a_failed_write_leaves_the_last_good_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def fill_the_disk(path: Path) -> None:
+    """A save that the kernel stops in its middle: no file of this process may pass 1000 bytes."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
+        checkpoint.save(path, {**CONTENT, "state_dict": {"weight": torch.arange(999.0)}}, path.with_name("previous"))
+    except UserError as error:
+        assert str(error).startswith(f"could not write checkpoint {path}: File too large. The one before it is intact")
+        os._exit(7)
+
+
+def test_a_full_disk_leaves_the_last_good_file_and_one_message(tmp_path: Path) -> None:
     path = written(tmp_path / "a.ckpt")
     before = path.read_bytes()
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(UserError, match="No space left on device"):
-        checkpoint.save(path, CONTENT)
+    assert processes.join([processes.start(fill_the_disk, path)]) == [7]
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.ckpt"]

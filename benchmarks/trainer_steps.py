@@ -1,0 +1,97 @@
+"""What the Trainer adds to an optimiser step of every task that trains by batches, against a bare loop.
+
+    python benchmarks/trainer_steps.py [--steps 200] [--rounds 5] [--threads 1] [--quick]
+
+Both take the same batches: loss, backward, clipping where the task clips, optimiser. The run has what a default run
+has: its share of the batches under random numbers of their own, the look at every gradient before a step, signals,
+selection, checkpoints and the Trainer's start and end; neither validates. On small made-up data, so that what is added
+stands out of the noise; it is the same in milliseconds for any data. For graphs see trainer_overhead.py.
+"""
+
+import argparse
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from timing import interleaved
+
+from suite.config import compose
+from suite.config.packages import options as presets
+from suite.training.build import build_data, build_module, build_trainer
+from suite.training.dealing import dealing
+
+
+def endless(data: Any, steps: int) -> Iterator[Any]:
+    """``steps`` training batches, epoch after epoch."""
+    taken = 0
+    while True:
+        for batch in data.train_dataloader():
+            yield batch
+            taken += 1
+            if taken == steps:
+                return
+
+
+def bare(config: dict[str, Any], data: Any, steps: int) -> Callable[[], object]:
+    """A plain loop over the module's own loss."""
+    clip = config["trainer"]["gradient_clip_val"]
+
+    def run() -> None:
+        module = build_module(config, data.facts()).train()
+        module.figures_of = lambda _: {}  # type: ignore[method-assign, attr-defined]
+        optimizer = module._optim(module.parameters())
+        for batch in endless(data, steps):
+            optimizer.zero_grad()
+            module.loss_of(batch).backward()  # type: ignore[attr-defined]
+            if clip:
+                torch.nn.utils.clip_grad_norm_(module.parameters(), clip)
+            optimizer.step()
+
+    return run
+
+
+def default(config: dict[str, Any], data: Any, steps: int) -> Callable[[], object]:
+    """What ``attn train`` runs, but for validation."""
+
+    def run() -> None:
+        module = build_module(config, data.facts())
+        module.identity = {"config": config, "facts": data.facts()}
+        module.on_train_epoch_end = lambda: None  # type: ignore[method-assign]
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = build_trainer(config, Path(folder))
+            with dealing(data, 1, lambda: trainer.fit_loop.epoch_progress.current.processed, 0):
+                trainer.fit(module, datamodule=data)
+            assert trainer.global_step == steps
+
+    return run
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--quick", action="store_true", help="a few steps: shows that it runs")
+    options = parser.parse_args(arguments)
+    steps, rounds = (4, 1) if options.quick else (options.steps, options.rounds)
+    torch.set_num_threads(options.threads)
+    print(f"\n{'ms a step':14}  bare loop   default run   added")
+    for task in presets("task"):
+        words = [f"task={task}", f"data={task}/synthetic", f"trainer.max_steps={steps}", "trainer.max_epochs=-1"]
+        config = compose([*words, "trainer=cpu"])
+        data = build_data(config)
+        if not hasattr(build_module(config, data.facts()), "loss_of"):
+            continue
+        calls = {"bare": bare(config, data, steps), "default": default(config, data, steps)}
+        samples = interleaved(calls, rounds, least=0.0)
+        loop, run = (statistics.median(samples[name]) / steps for name in calls)
+        pairs = zip(samples["bare"], samples["default"], strict=True)
+        added = statistics.median(mine - other for other, mine in pairs) / steps
+        print(f"{task:14} {loop:10.3f}  {run:12.3f}  {added:6.3f}")
+
+
+if __name__ == "__main__":
+    main()

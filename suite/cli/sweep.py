@@ -1,0 +1,92 @@
+"""``attn sweep``: many runs with values chosen by optuna, in a directory that can be gone on with."""
+
+import json
+import secrets
+from datetime import datetime, timezone
+from pathlib import Path
+
+from suite.errors import UserError
+
+USAGE = """usage: attn sweep task=TASK KEY=SPACE ... [KEY=VALUE ...] [sweep.trials=20] [sweep.OPTION=VALUE ...]
+       attn sweep --resume DIR
+
+Spaces:   model.num_heads=choice(4,8)   model.dropout=interval(0,0.8)   optim.lr=tag(log,interval(1e-4,1e-1))
+          model.head_dim=range(4,17,4)
+Options:  sweep.trials=20        in all, those of an interrupted sweep included
+          sweep.parallel=2       trials at a time, or sweep.devices=[0,1]: one GPU each; ["0,1","2,3"]: two each
+          sweep.monitor=val/accuracy sweep.mode=max     what the task selects by, if not given
+          sweep.prune=false      end no trial that falls behind;  sweep.warmup=5 rounds before one may be ended
+          sweep.seed=0           of the sampler;  sweep.dir=DIR, else a new directory under runs/sweeps
+          sweep.wandb=FILE       write W&B's sweep.yaml over the same space, and stop
+
+Every trial is a process that runs `attn train`, with any trainer. sweep.csv and sweep.png say what was found."""
+
+
+def main(argv: list[str]) -> int:
+    """Run or go on with a sweep; 0, or 1 where every trial failed."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0 if argv else 2
+    from suite.config import compose
+    from suite.sweep.space import objective, parse, wandb_config
+
+    words, folder = _resumed(argv) if "--resume" in argv else (argv, None)
+    sweep = parse(words)
+    example = [f"{item.key}={item.example}" for item in sweep.space]
+    config = compose([*sweep.fixed, *example])  # every key and preset is checked before anything starts
+    monitor, mode = objective(sweep.options, config)
+    if sweep.options.wandb:
+        import yaml
+
+        path = Path(sweep.options.wandb)
+        path.write_text(yaml.safe_dump(wandb_config(sweep, config, path.with_suffix("")), sort_keys=False))
+        print(f"wrote {path}; start it with: wandb sweep {path}, then wandb agent ID on every machine")
+        return 0
+    return _run(words, folder or _new(sweep.options.dir), monitor, mode)
+
+
+def _run(words: list[str], folder: Path, monitor: str, mode: str) -> int:
+    from suite.sweep import report
+    from suite.sweep.space import parse
+    from suite.sweep.study import Study
+
+    sweep = parse(words)
+    study = Study(sweep, folder, monitor, mode, lambda line: print(line, flush=True))
+    (folder / "sweep.json").write_text(json.dumps({"words": words}) + "\n")
+    try:
+        study.run()
+    except KeyboardInterrupt:
+        print(f"attn: stopped; go on with: attn sweep --resume {folder}")
+        return 130
+    found = report.rows(study.study, folder)
+    report.write_table(found, folder / "sweep.csv")
+    report.show(found, monitor)
+    drawn = report.plot(found, [item.key for item in sweep.space], monitor, folder / "sweep.png")
+    print(f"table     {folder / 'sweep.csv'}")
+    print(f"plot      {folder / 'sweep.png'}" if drawn else "plot      none: pip install 'attention-suite[sweep]'")
+    print(f"best      {found[0]['run']}")
+    return 0 if any(row["state"] == "complete" for row in found) else 1
+
+
+def _resumed(argv: list[str]) -> tuple[list[str], Path]:
+    """The words a sweep was started with, and its directory; more trials may be asked for."""
+    others = [word for word in argv if word != "--resume"]
+    folders = [word for word in others if "=" not in word]
+    if len(folders) != 1 or not (Path(folders[0]) / "sweep.json").is_file():
+        raise UserError("attn sweep --resume needs the directory of a sweep, which holds sweep.json")
+    more = [word for word in others if "=" in word]
+    if refused := [
+        word for word in more if not word.startswith(("sweep.trials=", "sweep.parallel=", "sweep.devices="))
+    ]:
+        raise UserError(f"{refused[0]}: a sweep goes on as it began; only trials, parallel and devices may change")
+    folder = Path(folders[0])
+    return [*json.loads((folder / "sweep.json").read_text())["words"], *more], folder
+
+
+def _new(named: str | None) -> Path:
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    folder = Path(named or f"runs/sweeps/{stamp}-{secrets.token_hex(3)}")
+    if (folder / "sweep.json").exists():
+        raise UserError(f"sweep.dir={folder} already holds a sweep; go on with: attn sweep --resume {folder}")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

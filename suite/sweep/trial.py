@@ -1,0 +1,69 @@
+"""One trial: a process of its own that runs ``attn train``, followed through the file it writes."""
+
+import csv
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+ATTN = [sys.executable, "-m", "suite.cli.main"]
+
+
+class Running:
+    """A trial's process, its rows so far and what it left."""
+
+    def __init__(self, folder: Path, words: list[str], device: str | None, labels: Mapping[str, str]) -> None:
+        self.folder, self.device = folder, device
+        self.started = time.monotonic()
+        self._rows_read = 0
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, **labels}
+        if device is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = device
+        command = [*ATTN, "train", *words, f"run_dir={folder}", "resume=auto_or_new"]
+        with folder.with_suffix(".log").open("a") as log:
+            self.process = subprocess.Popen(  # noqa: S603
+                command, stdout=log, stderr=subprocess.STDOUT, env=environment, preexec_fn=_die_with_parent
+            )
+
+    def new_values(self, monitor: str) -> Iterator[tuple[int, float]]:
+        """Round and value of the rows that were written since the last look."""
+        path = self.folder / "metrics.csv"
+        if not path.exists():
+            return
+        with path.open(newline="") as file:
+            values = [row[monitor] for row in csv.DictReader(file) if row.get(monitor)]
+        for number in range(self._rows_read, len(values)):
+            yield number, float(values[number])
+        self._rows_read = max(self._rows_read, len(values))
+
+    def stop(self) -> None:
+        """Let it save and end."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def result(self) -> dict[str, Any]:
+        """What the run recorded."""
+        found: dict[str, Any] = json.loads((self.folder / "result.json").read_text())
+        return found
+
+    def last_words(self) -> str:
+        """The last line that it printed."""
+        lines = self.folder.with_suffix(".log").read_text(errors="replace").strip().splitlines()
+        return lines[-1].removeprefix("attn: ") if lines else f"ended with code {self.process.returncode}, in silence"
+
+    @property
+    def seconds(self) -> float:
+        """Since it was started here."""
+        return time.monotonic() - self.started
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)

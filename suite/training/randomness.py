@@ -1,0 +1,75 @@
+"""The states of all random number generators: saved, put back, and kept apart for the data."""
+
+import random
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def seed(*key: int) -> None:
+    """Seed Python, NumPy and torch from a few whole numbers; every other key gives another stream."""
+    words = np.random.SeedSequence(key).generate_state(3, np.uint64)
+    random.seed(int(words[0]))
+    np.random.seed(int(words[1]) % 2**32)
+    torch.manual_seed(int(words[2]) % 2**63)
+
+
+def capture() -> dict[str, Any]:
+    """The state of every generator, as plain values and tensors: what a checkpoint may hold."""
+    version, words, gauss = random.getstate()
+    _, keys, place, has_gauss, cached = np.random.get_state()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "python": [version, torch.tensor(words), gauss],
+        "numpy": [torch.from_numpy(np.asarray(keys, dtype=np.int64)), int(place), int(has_gauss), float(cached)],
+    }
+
+
+def restore(state: dict[str, Any]) -> None:
+    """Put back what ``capture`` returned."""
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words.tolist()), gauss))
+    keys, place, has_gauss, cached = state["numpy"]
+    np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), place, has_gauss, cached))
+
+
+class Stream(AbstractContextManager["Stream"]):
+    """Random numbers of their own for whatever runs inside: ``with stream: batch = next(batches)``.
+
+    The generators of Python, NumPy and torch's CPU are swapped on the way in and out, so that what happens inside
+    neither sees nor shifts the numbers outside, dropout's for example.
+    """
+
+    def __init__(self, *key: int) -> None:
+        outside = _states()
+        seed(*key)
+        self._inside, self._outside = _states(), outside
+        _set(outside)
+
+    def __enter__(self) -> "Stream":
+        self._outside = _states()
+        _set(self._inside)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._inside = _states()
+        _set(self._outside)
+
+
+def _states() -> tuple[Any, Any, Any]:
+    return random.getstate(), np.random.get_state(), torch.default_generator.get_state()
+
+
+def _set(states: tuple[Any, Any, Any]) -> None:
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+    torch.default_generator.set_state(states[2])

@@ -1,0 +1,129 @@
+"""Runs in processes of their own, forked: what they import is there already, and killing them harms nobody."""
+
+import csv
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from suite.training import run as running
+from suite.training import rundir
+from suite.training.signals import Interrupted
+
+FORK = multiprocessing.get_context("fork")
+Process = Any
+
+
+def start(function: Callable[..., object], *arguments: Any, environment: dict[str, str] | None = None) -> Process:
+    """Call ``function`` in a forked process; an exit code of signals is passed on as ``attn`` would."""
+
+    def child() -> None:
+        os.environ.update(environment or {})
+        try:
+            function(*arguments)
+        except Interrupted as stopped:
+            os._exit(stopped.code)
+        os._exit(0)
+
+    process = FORK.Process(target=child)
+    process.start()
+    return process
+
+
+def join(processes: Sequence[Process], seconds: float = 240.0) -> list[int]:
+    """Their exit codes, a negative one for a signal."""
+    end = time.monotonic() + seconds
+    for process in processes:
+        process.join(max(0.0, end - time.monotonic()))
+        assert process.exitcode is not None, "still running"
+    return [process.exitcode for process in processes]
+
+
+def ranks(function: Callable[..., object], *arguments: Any, world: int = 2) -> list[Process]:
+    """Start ``world`` processes as the elastic agent would."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    common = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "test"}
+    common |= {"WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world), "GROUP_RANK": "0"}
+    return [
+        start(function, *arguments, environment={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank in range(world)
+    ]
+
+
+def begin(config: dict[str, Any], run_dir: Path) -> Path:
+    """The directory of a run with its config and provenance, as the parent leaves it for workers."""
+    data, _ = running.prepare(config)
+    path = rundir.create(str(run_dir), config["task_name"])
+    running.record(path, config, data, resumed=False)
+    return path
+
+
+def work(
+    config: dict[str, Any], run_dir: Path, resume: str | None = None, kill_at: int | None = None, rank: int = 0
+) -> None:
+    """A worker's part of a run; process ``rank`` is killed at its ``kill_at``-th event, at any of ``_kill_at``."""
+    if kill_at is not None and rank == int(os.environ.get("RANK", "0")):
+        _kill_at(kill_at)
+    torch.set_num_threads(1)
+    running.run(config, run_dir, *running.prepare(config), resume=resume)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def _kill_at(number: int) -> None:
+    """Count where a batch begins and ends, where an optimiser steps, where metrics are reported."""
+    from suite.training.guards import Finite
+    from suite.training.module import TaskModule
+    from suite.training.saving import Checkpoints
+
+    events = 0
+
+    def watched(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            nonlocal events
+            events += 1
+            if events == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return method(*arguments)
+
+        return call
+
+    for owner, name in (
+        (Checkpoints, "on_train_batch_start"),
+        (Checkpoints, "_after_batch"),
+        (Finite, "on_before_optimizer_step"),
+        (TaskModule, "report"),
+    ):
+        setattr(owner, name, watched(getattr(owner, name)))
+
+
+def left(run_dir: Path) -> dict[str, Any]:
+    """All that a run left and that must not depend on where it was interrupted."""
+    result = json.loads((run_dir / "result.json").read_text())
+    kept = {key: value for key, value in result.items() if key not in ("fit_seconds", "run_dir")}
+    with (run_dir / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    states = {
+        name: torch.load(run_dir / "checkpoints" / name, weights_only=True)["state_dict"]
+        for name in ("last.ckpt", "best.ckpt")
+    }
+    return {"result": kept, "metrics": rows, "states": states}
+
+
+def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Equal to the bit."""
+    assert one["result"] == other["result"]
+    assert one["metrics"] == other["metrics"]
+    for name, state in one["states"].items():
+        assert state.keys() == other["states"][name].keys()
+        for key, tensor in state.items():
+            assert torch.equal(tensor, other["states"][name][key]), (name, key)

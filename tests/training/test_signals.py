@@ -1,0 +1,109 @@
+"""Ctrl-C, SIGTERM and SLURM's warning: saved at the batch's end, the right exit code, in under ten seconds."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from suite.cli.main import main
+from suite.config import compose
+from suite.errors import UserError
+from suite.training import checkpoint
+from suite.training import run as running
+from tests.training import processes
+
+ENDLESS = ["task=documents", "data=documents/synthetic", "trainer.max_epochs=100000", "data.batch_size=7"]
+
+
+def command(*words: str) -> None:
+    """``attn`` with these words, its exit code that of the process."""
+    os._exit(main(list(words)))
+
+
+def begun(run_dir: Path, *more: str, environment: dict[str, str] | None = None) -> processes.Process:
+    """A process in the middle of training."""
+    words = ("train", *ENDLESS, f"run_dir={run_dir}", "checkpoints.every_steps=3", *more)
+    process = processes.start(command, *words, environment=environment)
+    end = time.monotonic() + 120
+    while not (run_dir / "checkpoints/last.ckpt").exists():
+        assert process.is_alive(), process.exitcode
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_at_the_end_of_the_batch_and_sets_the_exit_code(
+    number: int, code: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    process = begun(tmp_path / "run", "checkpoints.every_steps=1000000", "checkpoints.every_seconds=0.5")
+    saved = checkpoint.load(tmp_path / "run/checkpoints/last.ckpt")["global_step"]
+    time.sleep(0.3)
+    started = time.monotonic()
+    os.kill(process.pid, number)
+    assert processes.join([process]) == [code]
+    assert time.monotonic() - started < 10
+    assert checkpoint.load(tmp_path / "run/checkpoints/last.ckpt")["global_step"] > saved
+    assert f"attn: stopped by {signal.Signals(number).name}; go on with: attn train resume=" in capfd.readouterr().err
+    assert not list((tmp_path / "run").rglob(".*.tmp-*"))
+
+
+def test_a_second_ctrl_c_leaves_the_previous_checkpoint_intact(tmp_path: Path) -> None:
+    process = begun(tmp_path / "run")
+    os.kill(process.pid, signal.SIGINT)
+    time.sleep(0.01)
+    os.kill(process.pid, signal.SIGINT)
+    assert processes.join([process]) == [130]
+    path, content = checkpoint.recover(tmp_path / "run/checkpoints")
+    assert content["state_dict"]
+    checkpoint.load(path)
+
+
+def test_slurms_warning_saves_and_requeues_and_the_job_goes_on(tmp_path: Path) -> None:
+    """With a scontrol that writes down what it is told."""
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin/scontrol"
+    fake.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/told\n')
+    fake.chmod(0o755)
+    job = {"SLURM_JOB_ID": "42", "SLURM_NNODES": "1", "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    slurm = ("cluster=slurm",)
+    process = begun(tmp_path / "run", *slurm, environment=job)
+    os.kill(process.pid, signal.SIGUSR1)
+    assert processes.join([process]) == [138]
+    assert (tmp_path / "told").read_text() == "requeue 42\n"
+    step = checkpoint.recover(tmp_path / "run/checkpoints")[1]["global_step"]
+    again = processes.start(
+        command, "train", *ENDLESS[:2], *slurm, "data.batch_size=7", f"run_dir={tmp_path / 'run'}",
+        f"trainer.max_steps={step + 5}", "trainer.max_epochs=100000", environment=job,
+    )  # fmt: skip
+    assert processes.join([again]) == [0]
+    assert checkpoint.recover(tmp_path / "run/checkpoints")[1]["global_step"] == step + 5
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient", "input"])
+def test_a_number_that_is_none_stops_before_the_step_and_names_the_batch(where: str, tmp_path: Path) -> None:
+    config = compose(["task=documents", "data=documents/synthetic", "data.batch_size=7", "trainer.max_epochs=4"])
+    run_dir = processes.begin(config, tmp_path / "run")
+    data, module = running.prepare(config)
+    original, before = module.loss_of, {}
+
+    def spoiled(batch: object) -> torch.Tensor:
+        if module.global_step == 12:
+            before.update({name: tensor.clone() for name, tensor in module.state_dict().items()})
+            if where == "input":
+                parameter = next(module.net.parameters())
+                return original(batch) + (parameter * torch.tensor(float("nan"))).sum()
+            loss = original(batch)
+            if where == "gradient":
+                loss = loss + torch.sqrt(next(module.net.parameters()).sum() * 0.0)  # 0 itself, its slope is not finite
+            return loss * float("inf") if where == "loss" else loss
+        return original(batch)
+
+    module.loss_of = spoiled
+    with pytest.raises(UserError, match=r"training stopped at step 13, batch 3 in epoch 1: .*(loss is|gradient of)"):
+        running.run(config, run_dir, data, module)
+    state = checkpoint.load(run_dir / "checkpoints/before_failure.ckpt")["state_dict"]
+    assert all(torch.equal(before[name], tensor) for name, tensor in state.items())

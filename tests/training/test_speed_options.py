@@ -1,0 +1,73 @@
+"""What makes training faster or steadier, and changes nothing else."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from suite.config import compose
+from suite.errors import UserError
+from suite.training.averaging import WeightAveraging
+from suite.training.launch import launch
+from suite.training.resume import FREE
+from tests.training import processes
+from tests.training.test_resume import TASKS, resumed
+
+
+def rows(run_dir: Path) -> list[dict[str, str]]:
+    with (run_dir / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_average_is_that_of_a_slow_loop() -> None:
+    torch.manual_seed(0)
+    net, averaging = nn.Linear(3, 2), WeightAveraging(0.5)
+    expected: Any = None
+    for step in range(1, 9):
+        with torch.no_grad():
+            net.weight.copy_(torch.randn(2, 3))
+        averaging.update(net, step)
+        averaging.update(net, step)  # no step since: nothing changes
+        d = min(0.5, (1 + step) / (10 + step))
+        expected = net.weight.detach().clone() if expected is None else d * expected + (1 - d) * net.weight.detach()
+    assert averaging.average is not None
+    torch.testing.assert_close(averaging.average["weight"], expected)
+    with pytest.raises(UserError, match=r"must be in \(0, 1\), got 1.0"):
+        WeightAveraging(1.0)
+
+
+def test_averaged_weights_are_measured_and_kept_and_survive_a_kill(tmp_path: Path) -> None:
+    config = compose([*TASKS["documents"], "callbacks=averaging", "callbacks.averaging.decay=0.9"])
+    whole = resumed(config, tmp_path / "whole", [])
+    plain = resumed(compose(TASKS["documents"]), tmp_path / "plain", [])
+    name = next(iter(whole["states"]["last.ckpt"]))
+    assert torch.equal(whole["states"]["last.ckpt"][name], plain["states"]["last.ckpt"][name]), "training is the same"
+    assert whole["metrics"][0]["val/loss"] != plain["metrics"][0]["val/loss"]
+    assert not torch.equal(whole["states"]["best.ckpt"][name], plain["states"]["best.ckpt"][name])
+    saved_often = {**config, "checkpoints": {"every_seconds": None, "every_steps": 2}}
+    processes.assert_same(resumed(saved_often, tmp_path / "killed", [31]), whole)
+
+
+@pytest.mark.parametrize("option", ["trainer.precision=bf16-mixed", "trainer.gradient_clip_val=0.1"])
+def test_options_of_the_trainer_train(option: str, tmp_path: Path) -> None:
+    run = launch(compose([*TASKS["recommender"], "trainer.max_epochs=2", option, f"run_dir={tmp_path / 'run'}"]))
+    losses = [float(row["train/loss"]) for row in rows(run) if row["train/loss"]]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
+def test_a_compiled_network_trains_to_the_same_numbers(task: str, tmp_path: Path) -> None:
+    figures = []
+    for compiled in ("false", "true"):
+        words = [*TASKS[task], "debug=one_pass", f"compile={compiled}", f"run_dir={tmp_path / compiled}"]
+        figures.append([float(row["train/loss"]) for row in rows(launch(compose(words))) if row["train/loss"]])
+    assert figures[1] == pytest.approx(figures[0], rel=1e-4)
+
+
+def test_what_a_resumed_run_may_change_is_a_key_of_the_config() -> None:
+    config = compose(TASKS["documents"])
+    assert set(FREE) <= {*config, "predict"}
