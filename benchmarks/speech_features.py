@@ -29,7 +29,6 @@ def features(rounds: int, seconds: int) -> None:
     candidates = {
         "torchaudio": lambda: (peer(samples) + FLOOR).log(),
         "ours": lambda: log_mel(samples, RATE, BANDS, 400, 160),
-        "ours, one by one": lambda: [log_mel(one, RATE, BANDS, 400, 160) for one in samples],
     }
     show(f"log-mel of 16 x {seconds} s", interleaved(candidates, rounds))
 

@@ -28,7 +28,7 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
         ("recommender_users", "ms a user"),
         ("oct_step", "ours"),
         ("oct_predict", "ms an image"),
-        ("speech_features", "ours, one by one"),
+        ("speech_features", "Conformer, 20 positions"),
         ("speech_decoding", "times real time"),
     ],
 )
