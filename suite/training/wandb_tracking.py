@@ -65,7 +65,8 @@ def wandb_logger(
         try:
             run = wandb.init(mode="online", resume="allow" if before else None, **options)
         except Exception as error:  # W&B's client has several families of errors, and none may stop a run
-            reason = f"W&B did not start ({str(error).splitlines()[0]})"
+            reason = f"W&B did not start ({(str(error).splitlines() or [type(error).__name__])[0]})"
+            wandb.teardown()  # its service process would call the id in use
     if run is None:
         run = wandb.init(mode="offline", **options)
         log.warning("tracking offline: %s. Upload later with: wandb sync %s", reason, Path(run.dir).parent)

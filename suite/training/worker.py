@@ -10,20 +10,20 @@ import sys
 from pathlib import Path
 
 from suite.errors import UserError
-from suite.training.signals import Interrupted
 
 
 def main(run_dir: Path, resume: str | None) -> int:
     """Train this process's share; returns the exit code, and leaves the reason of a failure for the agent."""
+    _die_with_parent()  # first, for what is imported below takes seconds
     import torch.distributed as dist
     from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
     from suite.console import quiet
     from suite.training.resume import recorded
     from suite.training.run import prepare, run
+    from suite.training.signals import Interrupted
 
     quiet()
-    _die_with_parent()
     reasons = get_error_handler()
     reasons.initialize()
     try:
