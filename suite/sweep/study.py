@@ -4,8 +4,10 @@ The study decides in this process alone; a trial is told its values on the comma
 processes of its run itself. So no process of a run can draw values of its own.
 """
 
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,20 +52,25 @@ class Study:
             self.optuna.trial.Trial(self.study, trial._trial_id)
             for trial in self.study.get_trials(deepcopy=False, states=(state.RUNNING,))
         ]
-        try:
-            while True:
-                while len(self.running) < len(self.slots) and (waiting or self._missing()):
-                    self._start(waiting.pop(0) if waiting else self.study.ask())
-                if not self.running:
-                    return
-                for trial in list(self.running):
-                    self._look(trial)
-                time.sleep(POLL)
-        finally:
-            for running in self.running.values():
-                running.stop()
-            for running in self.running.values():
-                running.process.wait()
+        with _interruption() as interrupted:
+            try:
+                while self._go_on(waiting):
+                    if interrupted():
+                        raise KeyboardInterrupt
+                    time.sleep(POLL)
+            finally:
+                for running in self.running.values():
+                    running.stop()
+                for running in self.running.values():
+                    running.process.wait()
+
+    def _go_on(self, waiting: list[Any]) -> bool:
+        """Start what there is room for and look at what runs; False where nothing is left."""
+        while len(self.running) < len(self.slots) and (waiting or self._missing()):
+            self._start(waiting.pop(0) if waiting else self.study.ask())
+        for trial in list(self.running):
+            self._look(trial)
+        return bool(self.running or waiting or self._missing())
 
     def _missing(self) -> int:
         waiting = self.optuna.trial.TrialState.WAITING  # enqueued, and the next to be asked for
@@ -76,7 +83,8 @@ class Study:
         taken = [running.device for running in self.running.values()]
         device = next((slot for slot in self.slots if slot not in taken), None)
         labels = {"WANDB_RUN_GROUP": self.folder.name, "WANDB_JOB_TYPE": "trial"}
-        self.running[trial] = Running(self.folder / "trials" / f"{trial.number:04d}", words, device, labels)
+        known = len(self.study.get_trials(deepcopy=False)[trial.number].intermediate_values)  # of one that was stopped
+        self.running[trial] = Running(self.folder / "trials" / f"{trial.number:04d}", words, device, labels, known)
 
     def _look(self, trial: Any) -> None:
         """Pass on what a trial reported; end it where it falls behind; settle it where it ended."""
@@ -104,6 +112,19 @@ class Study:
             trial.set_user_attr("failure", running.last_words())
             self.study.tell(trial, state=state.FAIL)
             self.tell(f"trial {trial.number}: FAILED ({running.last_words()})  {_told(trial.params)}")
+
+
+@contextmanager
+def _interruption() -> Iterator[Callable[[], bool]]:
+    """Tells whether Ctrl-C was pressed; raised wherever it falls, it could be lost in a library's own clean-up."""
+    pressed: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def suggest(trial: Any, item: Parameter) -> Any:

@@ -16,12 +16,14 @@ ATTN = [sys.executable, "-m", "suite.cli.main"]
 
 
 class Running:
-    """A trial's process, its rows so far and what it left."""
+    """A trial's process, its rows so far and what it left; ``known`` rows were read before it was stopped."""
 
-    def __init__(self, folder: Path, words: list[str], device: str | None, labels: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, words: list[str], device: str | None, labels: Mapping[str, str], known: int = 0
+    ) -> None:
         self.folder, self.device = folder, device
         self.started = time.monotonic()
-        self._rows_read = 0
+        self._rows_read = known
         folder.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, **labels}
         if device is not None:

@@ -26,6 +26,7 @@ def start(function: Callable[..., object], *arguments: Any, environment: dict[st
 
     def child() -> None:
         os.environ.update(environment or {})
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
         try:
             function(*arguments)
         except Interrupted as stopped:
