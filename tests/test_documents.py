@@ -5,7 +5,9 @@ import re
 import shlex
 import subprocess
 import sys
+import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +36,7 @@ ATTN = [(task, line) for task, line in ATTN if re.match(r"attn |echo .* \| attn 
 
 
 def files_of_a_user(folder: Path) -> None:
-    """A graph of a user's own in both forms, events of users, and scans."""
+    """A graph of a user's own in both forms, events of users, scans and recordings."""
     rng = np.random.default_rng(0)
     edges = rng.integers(0, 30, (2, 60))
     labels = np.arange(30) % 3
@@ -49,10 +51,21 @@ def files_of_a_user(folder: Path) -> None:
         picture = rng.integers(0, 256, (20, 30), dtype=np.uint8)
         (folder / "scans" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(folder / "scans" / "ab"[number % 2] / f"{number}.png")
+    for path in (folder / "a.wav", folder / "DIR" / "b.wav"):
+        path.parent.mkdir(exist_ok=True)
+        with wave.open(str(path), "wb") as sound:
+            sound.setparams((1, 2, 8000, 0, "NONE", ""))
+            sound.writeframes(rng.integers(-999, 999, 4000, dtype=np.int16).tobytes())
     (folder / "edges.csv").write_text("\n".join(["source,target", *(f"n{a},n{b}" for a, b in edges.T)]))
 
 
-@pytest.mark.parametrize(("task", "line"), ATTN)
+def marked(task: str, line: str) -> Any:
+    """A parameter; those that read and validate a large set whole are slow."""
+    large = any(name in line for name in ("speech/an4", "speech/fsdd data.digits", "recommender/ml-1m"))
+    return pytest.param(task, line, marks=pytest.mark.slow) if large else pytest.param(task, line)
+
+
+@pytest.mark.parametrize(("task", "line"), [marked(*pair) for pair in ATTN])
 def test_every_attn_command_works_as_shown(
     task: str,
     line: str,
