@@ -2,11 +2,50 @@
 
 # N items, C classes
 
+import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from suite.errors import UserError
+
+
+class Parts(NamedTuple):
+    """Sorted int64 indices of items, disjoint."""
+
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+
+    def hash(self) -> str:
+        """SHA-256 over the three parts, as little-endian int64 behind their lengths."""
+        digest = hashlib.sha256(b"parts 1")
+        for part in self:
+            digest.update(np.array(len(part), dtype="<i8").tobytes() + part.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class PartSplit:
+    """What splits by fractions or folds have in common; a subclass says how items are drawn.
+
+    ``num_val`` is a fraction of the training items, ``num_test`` one of all; with ``folds`` the test part is fold
+    number ``fold`` of so many. Raises UserError for what is no fraction and no fold.
+    """
+
+    num_val: float = 0.1
+    num_test: float = 0.2
+    folds: int | None = None
+    fold: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, amount in (("num_val", self.num_val), ("num_test", self.num_test)):
+            if not 0 < amount < 1:
+                raise UserError(f"data.{name}={amount} is not a fraction; choose a number between 0 and 1, such as 0.1")
+        if self.folds is not None and not (self.folds >= 2 and 0 <= self.fold < self.folds):
+            raise UserError(f"data.fold={self.fold} of data.folds={self.folds} is not possible; folds count from 0")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from suite.data.cache import cached
 from suite.data.module import Reader, TaskData
 from suite.data.source import Resolved, Source
+from suite.data.splits import Parts
 from suite.errors import UserError
 from tasks.documents import corpus as corpora
 from tasks.documents import text
@@ -17,7 +18,7 @@ from tasks.documents.corpus import Corpus
 from tasks.documents.imdb import Imdb
 from tasks.documents.readers import DrugReviews, Multidomain, OwnFile, UciSentences
 from tasks.documents.records import Record
-from tasks.documents.split import DocumentSplit, Parts
+from tasks.documents.split import DocumentSplit
 from tasks.documents.synthetic import SyntheticReviews
 from tasks.documents.vocabulary import Vocabulary
 

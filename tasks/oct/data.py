@@ -10,6 +10,7 @@ from torch import Tensor
 from suite.data.cache import cached
 from suite.data.module import Reader, TaskData
 from suite.data.source import Resolved, Source
+from suite.data.splits import Parts
 from suite.errors import UserError, did_you_mean
 from tasks.oct import scans as content
 from tasks.oct.augment import Augment
@@ -20,7 +21,7 @@ from tasks.oct.medmnist import MedMnist
 from tasks.oct.phantom import Phantom
 from tasks.oct.polygons import KINDS
 from tasks.oct.scans import Scans
-from tasks.oct.split import Parts, PatientSplit
+from tasks.oct.split import PatientSplit
 from tasks.oct.view import VIEWS, View, make_view
 
 logger = logging.getLogger(__name__)

@@ -2,51 +2,22 @@
 
 # N scans, P patients, C classes
 
-import hashlib
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
+from suite.data.splits import Parts, PartSplit
 from suite.errors import UserError
 
 
-class Parts(NamedTuple):
-    """Sorted int64 indices of scans, disjoint, and so are their patients."""
-
-    train: np.ndarray
-    val: np.ndarray
-    test: np.ndarray
-
-    def hash(self) -> str:
-        """SHA-256 over the three parts, as little-endian int64 behind their lengths."""
-        digest = hashlib.sha256(b"parts 1")
-        for part in self:
-            digest.update(np.array(len(part), dtype="<i8").tobytes() + part.astype("<i8").tobytes())
-        return digest.hexdigest()
-
-
 @dataclass(frozen=True)
-class PatientSplit:
+class PatientSplit(PartSplit):
     """The split of the files where they state one; what they leave open is drawn by patient from ``seed``.
 
     ``num_val`` is the fraction of training scans that validates, ``num_test`` that of all scans that is tested; with
     ``folds`` the test part is fold number ``fold`` of so many instead, whatever the files say. Parts are near the
     proportions of the classes, as far as whole patients allow.
     """
-
-    num_val: float = 0.1
-    num_test: float = 0.2
-    folds: int | None = None
-    fold: int = 0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, amount in (("num_val", self.num_val), ("num_test", self.num_test)):
-            if not 0 < amount < 1:
-                raise UserError(f"data.{name}={amount} is not a fraction; choose a number between 0 and 1, such as 0.1")
-        if self.folds is not None and not (self.folds >= 2 and 0 <= self.fold < self.folds):
-            raise UserError(f"data.fold={self.fold} of data.folds={self.folds} is not possible; folds count from 0")
 
     def __call__(self, labels: np.ndarray, parts: np.ndarray, patients: np.ndarray) -> Parts:
         """Split scans by their ``labels`` (N,), the ``parts`` (N,) that files name, and ``patients`` (N,).

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from suite.data.splits import Parts
 from suite.errors import UserError
-from tasks.oct.split import Parts, PatientSplit, deal_patients
+from tasks.oct.split import PatientSplit, deal_patients
 
 
 def scans(number: int = 83, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
