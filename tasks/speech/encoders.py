@@ -8,13 +8,13 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from suite.attention.blocks import EncoderBlock, FeedForward
 from suite.attention.dropout import dropout
 from suite.attention.heads import MultiheadAttention
 from suite.attention.module import Attention
 from suite.attention.positions import Rotary
+from tasks.speech.recurrent import BidirectionalLSTM
 
 
 class Encoded(NamedTuple):
@@ -198,16 +198,12 @@ class Listener(nn.Module):
         super().__init__()
         self.embed_dim, self.factor = 2 * hidden_dim, factor
         self.subsampling = Subsampling(num_features, self.embed_dim, factor, dropout)
-        between = dropout if num_layers > 1 else 0.0
-        self.lstm = nn.LSTM(
-            self.embed_dim, hidden_dim, num_layers, dropout=between, bidirectional=True, batch_first=True
-        )
+        self.lstm = BidirectionalLSTM(self.embed_dim, hidden_dim, num_layers, dropout)
         self.norm = nn.LayerNorm(self.embed_dim)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Encoded:  # noqa: D102
         x, lengths = self.subsampling(features, lengths)
-        packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        x, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=x.shape[1])
+        x = self.lstm(x, lengths)
         return Encoded(self.norm(x) * within(lengths, x.shape[1])[..., None], lengths)
 
 
