@@ -23,7 +23,7 @@ class WeightAveraging(pl.Callback):
         decay: d, in (0, 1).
     """
 
-    def __init__(self, decay: float = 0.999) -> None:
+    def __init__(self, decay: float = 0.99) -> None:
         if not 0.0 < decay < 1.0:
             raise UserError(f"the decay of averaged weights must be in (0, 1), got {decay}")
         self.decay, self.steps = decay, 0

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from suite.training.measured import Measured, Rows
 from suite.training.module import OptimizerFactory
-from tasks.speech.averaging import AveragedWeights
 from tasks.speech.batch import SpeechBatch
 from tasks.speech.edits import edit_rows, rates
 from tasks.speech.model import Recognised
@@ -17,7 +16,7 @@ Loss = Callable[[Recognised, Tensor, Tensor], Tensor]
 
 
 class Recognition(Measured):
-    """Joint loss, averaged weights, error rates by word and character.
+    """Joint loss, error rates by word and character.
 
     While training, validation writes greedily: ``wer`` is that of CTC, or of the decoder where CTC is not trained.
     Measured afterwards, ``wer`` is that of ``search``; ``ctc_wer`` and ``attention_wer`` are those of the same beam
@@ -26,15 +25,11 @@ class Recognition(Measured):
     Args:
         loss: of every utterance, from what was recognised, the targets and their lengths.
         search: writes the texts that count.
-        average: decay of the averaged weights, which validation measures and selection keeps; 0 for none.
     """
 
-    def __init__(
-        self, net: nn.Module, optim: OptimizerFactory, loss: Loss, search: BeamSearch, average: float = 0.0, **more: Any
-    ) -> None:
+    def __init__(self, net: nn.Module, optim: OptimizerFactory, loss: Loss, search: BeamSearch, **more: Any) -> None:
         super().__init__(net, optim, **more)
         self.loss, self.search = loss, search
-        self.averaged = AveragedWeights(net, average)
         ctc_weight = getattr(loss, "ctc_weight", 0.5)
         self.ways = {
             name: weight
@@ -51,26 +46,6 @@ class Recognition(Measured):
         """The loss in nats a unit."""
         losses = self.loss(self(batch), batch.targets, batch.target_lengths)
         return losses.sum() / (batch.target_lengths + 1).sum()
-
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Average."""
-        self.averaged.update()
-
-    def on_train_epoch_end(self) -> None:
-        """Measure and report the averaged weights, which are those that selection keeps."""
-        with self.averaged.swapped_in():
-            super().on_train_epoch_end()
-
-    def unfinished(self) -> dict[str, Any]:
-        """The average too: a resumed run goes on with it."""
-        return {**super().unfinished(), "average": self.averaged.average, "steps": self.averaged.steps}
-
-    def resume(self, unfinished: dict[str, Any]) -> None:
-        """Take it back."""
-        super().resume(unfinished)
-        self.averaged.steps = unfinished["steps"]
-        for name, tensor in unfinished["average"].items():
-            self.averaged.average[name].copy_(tensor)
 
     def measure(self, batch: SpeechBatch) -> Rows:
         """Loss of every utterance, its units, and its edits in every way of writing it."""

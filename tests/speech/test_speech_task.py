@@ -1,16 +1,13 @@
-"""The speech task keeps the contract with either model; what is averaged is what is kept."""
+"""The speech task keeps the contract with either model."""
 
 import json
 from pathlib import Path
 
 import pytest
-import torch
-from torch import nn
 
 from suite.config import compose
 from suite.testing import TaskContract
 from suite.training.launch import launch
-from tasks.speech.averaging import AveragedWeights
 from tests.speech.conftest import SMALL, SMALL_LAS
 
 SYNTHETIC = ["task=speech", "data=speech/synthetic", "data.num_utterances=30", "module.search.beam=3"]
@@ -42,21 +39,3 @@ def test_the_speller_trains_with_any_attention(tmp_path: Path, attention: str) -
     more = ["model=speech/las", *SMALL_LAS, f"attention={attention}", "debug=one_pass"]
     run = launch(compose([*SYNTHETIC, *more, f"run_dir={tmp_path / 'run'}"]))
     assert 0.0 <= json.loads((run / "result.json").read_text())["test/wer"] < 9.0
-
-
-def test_averaged_weights_are_their_recursion_and_give_the_others_back() -> None:
-    net = nn.Linear(3, 2)
-    averaged = AveragedWeights(net, 0.4)
-    slow = {name: tensor.detach().clone() for name, tensor in net.named_parameters()}
-    for step in range(1, 30):
-        with torch.no_grad():
-            net.weight.add_(torch.randn(2, 3))
-        averaged.update()
-        d = min(0.4, (1 + step) / (10 + step))
-        slow = {name: d * slow[name] + (1 - d) * tensor.detach() for name, tensor in net.named_parameters()}
-    own = net.weight.detach().clone()
-    with averaged.swapped_in():
-        torch.testing.assert_close(net.weight, slow["weight"])
-    assert torch.equal(net.weight, own)
-    with pytest.raises(ValueError, match="decay"):
-        AveragedWeights(net, 1.0)
