@@ -10,7 +10,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
 from suite.errors import UserError
 from suite.training import checkpoint
@@ -28,8 +27,7 @@ class ScanClassification(Measured):
     """Cross-entropy, and where lesions are outlined, attention that is told to look at them.
 
     After every epoch the scores are calibrated on the validation split; what was fitted is kept with the weights, and
-    every figure and prediction is made with it. The learning rate rises over the first tenth of training and falls
-    linearly to zero.
+    every figure and prediction is made with it.
 
     Args:
         balanced: whether classes count alike in the loss, however many scans they have.
@@ -69,13 +67,6 @@ class ScanClassification(Measured):
         self.calibration = TemperatureScaling() if calibration is None else calibration
         self._class_weights: Tensor | None = None
         self._calibrating = False
-
-    def configure_optimizers(self) -> Any:
-        """The optimiser of the config; its rate rises, then falls to zero at the last step of training."""
-        optimizer = self._optim(self.parameters())
-        steps = max(float(self.trainer.estimated_stepping_batches), 1.0)
-        schedule = LambdaLR(optimizer, lambda step: min((step + 1) / (0.1 * steps + 1), max(1.0 - step / steps, 0.0)))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def forward(self, batch: ScanBatch) -> ScanOutput:
         """Look at a batch."""
