@@ -11,6 +11,7 @@ differ. Our evaluation ranks all items of 200 users. Targets: a step at most 0.2
 
 import argparse
 import random
+from itertools import accumulate
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from suite.config import compose
 from suite.errors import UserError
 from suite.training.build import build_data, build_module
-from tasks.recommender.batches import HistoryBatch
+from tasks.recommender.batches import Measured, batch_sizes
 from tasks.recommender.data import RecommenderData, SyntheticData
 
 LENGTH, WIDTH, BATCH = 200, 50, 128
@@ -139,15 +140,13 @@ def main(arguments: list[str] | None = None) -> None:
         module = build_module(config, data.facts())
         calls[f"ours, {objective}, same targets"] = our_step(module, data, targets)
     module.eval()
-    measured = next(iter(data.split_dataloader("val")))
+    users = some_users(data, 200)
 
     @torch.no_grad()
     def our_evaluation() -> None:
-        for batch in two_hundred:
+        for batch in users:
             module.rankings[""](module.net.scores(batch.items, batch.lengths), batch.targets, batch.seen)
 
-    two_hundred = some_users(data, 200)
-    assert measured.seen is not None
     for threads in [1] if options.quick else options.threads:
         torch.set_num_threads(threads)
         show(f"training step, {targets} targets, {threads} threads", interleaved(calls, rounds, least))
@@ -195,22 +194,15 @@ def drawing(data: RecommenderData, targets: int):  # type: ignore[no-untyped-def
     return draw
 
 
-def some_users(data: RecommenderData, number: int) -> list[HistoryBatch]:
-    """The validation batches of the first users only."""
-    batches = []
-    for batch in data.split_dataloader("val"):
-        keep = (batch.users <= number).nonzero()[:, 0]
-        if len(keep) == 0:
-            continue
-        assert batch.targets is not None
-        assert batch.seen is not None
-        rows = torch.full((len(batch.users),), -1)
-        rows[keep] = torch.arange(len(keep))
-        chosen = rows[batch.seen[0]] >= 0
-        seen = rows[batch.seen[0]][chosen], batch.seen[1][chosen]
-        fields = (batch.items[keep], batch.lengths[keep], batch.users[keep], batch.liked[keep], batch.targets[keep])
-        batches.append(HistoryBatch(*fields, None, seen))
-    return batches
+def some_users(data: RecommenderData, number: int) -> Measured:
+    """The validation events of the first users only, cut into batches as they would be alone."""
+    loader = data.split_dataloader("val")
+    assert isinstance(loader, Measured)
+    keep = loader.owner < number
+    loader.targets, loader.owner = loader.targets[keep], loader.owner[keep]
+    loader.starts, loader.lengths = loader.starts[keep], loader.lengths[keep]
+    loader.begins = [0, *accumulate(batch_sizes(loader.lengths.tolist(), data.measured_positions))]
+    return loader
 
 
 if __name__ == "__main__":
