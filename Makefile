@@ -11,8 +11,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 train: $(VENV)/.installed
 	$(BIN)/attn train task=graph
 
+# Tests run WORKERS at a time, each on one thread.
+WORKERS ?= 2
+
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow
