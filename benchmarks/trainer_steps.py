@@ -9,19 +9,15 @@ stands out of the noise; it is the same in milliseconds for any data. For graphs
 """
 
 import argparse
-import statistics
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
-from timing import interleaved
+from trainer_overhead import default, show
 
 from suite.config import compose
 from suite.config.packages import options as presets
-from suite.training.build import build_data, build_module, build_trainer
-from suite.training.dealing import dealing
+from suite.training.build import build_data, build_module
 
 
 def endless(data: Any, steps: int) -> Iterator[Any]:
@@ -53,22 +49,6 @@ def bare(config: dict[str, Any], data: Any, steps: int) -> Callable[[], object]:
     return run
 
 
-def default(config: dict[str, Any], data: Any, steps: int) -> Callable[[], object]:
-    """What ``attn train`` runs, but for validation."""
-
-    def run() -> None:
-        module = build_module(config, data.facts())
-        module.identity = {"config": config, "facts": data.facts()}
-        module.on_train_epoch_end = lambda: None  # type: ignore[method-assign]
-        with tempfile.TemporaryDirectory() as folder:
-            trainer = build_trainer(config, Path(folder))
-            with dealing(data, 1, lambda: trainer.fit_loop.epoch_progress.current.processed, 0):
-                trainer.fit(module, datamodule=data)
-            assert trainer.global_step == steps
-
-    return run
-
-
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=200)
@@ -85,12 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
         data = build_data(config)
         if not hasattr(build_module(config, data.facts()), "loss_of"):
             continue
-        calls = {"bare": bare(config, data, steps), "default": default(config, data, steps)}
-        samples = interleaved(calls, rounds, least=0.0)
-        loop, run = (statistics.median(samples[name]) / steps for name in calls)
-        pairs = zip(samples["bare"], samples["default"], strict=True)
-        added = statistics.median(mine - other for other, mine in pairs) / steps
-        print(f"{task:14} {loop:10.3f}  {run:12.3f}  {added:6.3f}")
+        calls = {"bare": bare(config, data, steps), "default": default(config, data, steps, validates=False)}
+        show(task, calls, rounds, steps)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ FOLDER = Path(__file__).parents[1] / "benchmarks"
         ("oct_predict", "ms an image"),
         ("speech_features", "Conformer, 20 positions"),
         ("speech_decoding", "times real time"),
+        ("speech_lstm", "ours"),
+        ("speech_joint", "ours"),
     ],
 )
 def test_it_prints_its_table(name: str, said: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

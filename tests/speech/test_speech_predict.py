@@ -31,14 +31,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     net = ["model.encoder.embed_dim=32", "model.encoder.num_layers=1", "model.encoder.hidden_dim=48"]
     masks = ["data.spec_augment.time_masks=0", "data.spec_augment.frequency_masks=0"]
     train = ["data.num_utterances=200", "data.batch_frames=300", "trainer.max_epochs=20", "optim.lr=5e-3"]
-    more = [
-        *net,
-        *masks,
-        *train,
-        "callbacks.averaging.decay=0.8",
-        "module.loss.ctc_weight=0.7",
-        "model.decoder.embed_dim=24",
-    ]
+    loss = ["callbacks.averaging.decay=0.8", "module.loss.ctc_weight=0.7"]
+    more = [*net, *masks, *train, *loss, "model.decoder.embed_dim=24"]
     launch(compose(["task=speech", "data=speech/synthetic", *SMALL, *more, f"run_dir={run}"]))
     return run / "checkpoints/best.ckpt"
 
