@@ -22,6 +22,7 @@ COMMANDS = {
     "sweep": Command(
         "suite.cli.sweep", "train many times, with values chosen by optuna     attn sweep task=T optim.lr=choice(..)"
     ),
+    "find": Command("suite.cli.find", "find a learning rate or a size of batches           attn find lr|batch task=T"),
     "eval": Command(
         "suite.cli.evaluate", "measure a checkpoint again                         attn eval ckpt=PATH [split=test]"
     ),

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch.distributed as dist
 
+from suite.training.ahead import Ahead
 from suite.training.randomness import Stream
 
 _END = object()
@@ -44,27 +45,43 @@ class Dealt:
         seed: of the run.
         epoch: tells which epoch begins, when it does.
         skip: batches of the first epoch that this process has had, before it was stopped.
+        prefetch: about how many batches a process of its own makes ahead, the same to the bit; 0 makes them here.
     """
 
-    def __init__(self, loader: Iterable[Any], seed: int, epoch: Callable[[], int], skip: int = 0) -> None:
-        self.loader, self.seed, self.epoch, self.skip = loader, seed, epoch, skip
+    def __init__(
+        self, loader: Iterable[Any], seed: int, epoch: Callable[[], int], skip: int = 0, prefetch: int = 0
+    ) -> None:
+        self.loader, self.seed, self.epoch, self.skip, self.prefetch = loader, seed, epoch, skip, prefetch
+        self._ahead: Ahead | None = None
 
     def __len__(self) -> int:
         return max(1, len(self.loader) // Place.here().world)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Any]:
-        place, epoch = Place.here(), self.epoch()
-        stream = Stream(self.seed, epoch)
+        self.close()
+        epoch = self.epoch()
         for part in (self.loader, getattr(self.loader, "sampler", None), getattr(self.loader, "batch_sampler", None)):
             if (set_epoch := getattr(part, "set_epoch", None)) is not None:
                 set_epoch(epoch)
         skip, self.skip = self.skip, 0
-        for number, batches in enumerate(self._rounds(stream, place.world)):
-            if number >= skip:
-                yield batches[place.rank % len(batches)]
+        batches: Iterable[Any] = self._share(Place.here(), epoch, skip)  # makes nothing yet
+        if self.prefetch:
+            batches = self._ahead = Ahead(batches, self.prefetch)
+        yield from batches
 
-    def _rounds(self, stream: Stream, size: int) -> Iterator[list[Any]]:
+    def close(self) -> None:
+        """End the process that makes batches ahead, where an epoch was left before its end."""
+        if self._ahead is not None:
+            self._ahead.close()
+
+    def _share(self, place: Place, epoch: int, skip: int) -> Iterator[Any]:
+        """This process's batches of an epoch, behind the first ``skip``."""
+        for batches in islice(self._rounds(epoch, place.world), skip, None):
+            yield batches[place.rank % len(batches)]
+
+    def _rounds(self, epoch: int, size: int) -> Iterator[list[Any]]:
         """The batches, ``size`` at a time; fewer only where there are no more at all."""
+        stream = Stream(self.seed, epoch)
         with stream:
             batches = iter(self.loader)
         first = True
@@ -91,14 +108,22 @@ class Dealt:
 
 
 @contextmanager
-def dealing(data: Any, seed: int, epoch: Callable[[], int], skip: int) -> Iterator[None]:
+def dealing(data: Any, seed: int, epoch: Callable[[], int], skip: int = 0, prefetch: int = 0) -> Iterator[None]:
     """Let ``data.train_dataloader`` give a ``Dealt`` meanwhile, whatever loader the task has."""
     loader = data.train_dataloader
-    data.train_dataloader = lambda: Dealt(loader(), seed, epoch, skip)
+    given: list[Dealt] = []
+
+    def dealt() -> Dealt:
+        given.append(Dealt(loader(), seed, epoch, skip, prefetch))
+        return given[-1]
+
+    data.train_dataloader = dealt
     try:
         yield
     finally:
         del data.train_dataloader
+        for one in given:
+            one.close()
 
 
 class Share:

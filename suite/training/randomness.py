@@ -11,10 +11,17 @@ import torch
 
 def seed(*key: int) -> None:
     """Seed Python, NumPy and torch from a few whole numbers; every other key gives another stream."""
+    torch.manual_seed(_seed_cpu(key))  # those of GPUs too
+
+
+def _seed_cpu(key: tuple[int, ...]) -> int:
+    """Seed the generators of this process's CPU; returns what torch's was given."""
     words = np.random.SeedSequence(key).generate_state(3, np.uint64)
     random.seed(int(words[0]))
     np.random.seed(int(words[1]) % 2**32)
-    torch.manual_seed(int(words[2]) % 2**63)
+    number = int(words[2]) % 2**63
+    torch.default_generator.manual_seed(number)
+    return number
 
 
 def capture() -> dict[str, Any]:
@@ -49,7 +56,7 @@ class Stream(AbstractContextManager["Stream"]):
 
     def __init__(self, *key: int) -> None:
         outside = _states()
-        seed(*key)
+        _seed_cpu(key)  # a GPU's generator is dropout's, with a state of its own in every process
         self._inside, self._outside = _states(), outside
         _set(outside)
 

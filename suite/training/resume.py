@@ -9,7 +9,8 @@ import yaml
 from suite.errors import UserError
 from suite.training import checkpoint
 
-FREE = ("resume", "run_dir", "threads", "logger", "callbacks", "checkpoints", "cluster", "predict")  # may differ
+FREE_OF_RUN = ("resume", "run_dir", "threads", "prefetch", "cluster")  # may differ, as may
+FREE = (*FREE_OF_RUN, "logger", "callbacks", "checkpoints", "predict")
 FREE_OF_TRAINER = ("max_epochs", "max_steps", "max_time", "accelerator", "devices", "num_nodes", "strategy")
 UNKNOWN = "resume={resume} is neither a run directory, nor a checkpoint, nor the name of a run under {root}/"
 

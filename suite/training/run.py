@@ -17,8 +17,10 @@ def prepare(config: dict[str, Any]) -> tuple[Any, Any]:
     import lightning.pytorch as pl
     import torch
 
+    from suite.training.ahead import check_prefetch
     from suite.training.build import build_data, build_module
 
+    check_prefetch(config.get("prefetch", 0))
     if config.get("threads"):
         torch.set_num_threads(config["threads"])
     data = build_data(config)
@@ -73,7 +75,7 @@ def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: s
             epochs: Any = trainer.fit_loop.epoch_progress
             skip = saved[1]["position"]["batches"] if saved else 0
             started = time.perf_counter()
-            with dealing(data, config["seed"], lambda: epochs.current.processed, skip):
+            with dealing(data, config["seed"], lambda: epochs.current.processed, skip, config.get("prefetch", 0)):
                 _fit(trainer, module, data, str(saved[0]) if saved else None)
             seconds = time.perf_counter() - started
             result = _evaluate(config, trainer, module, data)

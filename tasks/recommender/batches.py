@@ -30,6 +30,9 @@ class HistoryBatch:
     targets_liked: Tensor | None = None  # (B,) bool
     seen: tuple[Tensor, Tensor] | None = None
 
+    def __len__(self) -> int:
+        return len(self.lengths)
+
     def to(self, device: torch.device | str, **_: object) -> "HistoryBatch":
         """The same batch on another device."""
 

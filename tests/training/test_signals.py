@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,18 @@ def command(*words: str) -> None:
     os._exit(main(list(words)))
 
 
-def begun(run_dir: Path, *more: str, environment: dict[str, str] | None = None) -> processes.Process:
+def grouped(*words: str) -> None:
+    """The same with a process group of its own, as a shell gives each of its jobs."""
+    os.setpgrp()
+    command(*words)
+
+
+def begun(
+    run_dir: Path, *more: str, environment: dict[str, str] | None = None, start: Callable[..., None] = command
+) -> processes.Process:
     """A process in the middle of training."""
     words = ("train", *ENDLESS, f"run_dir={run_dir}", "checkpoints.every_steps=3", *more)
-    process = processes.start(command, *words, environment=environment)
+    process = processes.start(start, *words, environment=environment)
     end = time.monotonic() + 120
     while not (run_dir / "checkpoints/last.ckpt").exists():
         assert process.is_alive(), process.exitcode

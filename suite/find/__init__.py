@@ -1,0 +1,1 @@
+"""Values worth starting from, found by a few steps of training: a learning rate, a size of batches."""

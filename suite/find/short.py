@@ -1,0 +1,41 @@
+"""A few steps of real training that leave nothing behind."""
+
+from typing import Any
+
+import lightning.pytorch as pl
+
+from suite.training.build import build_trainer
+from suite.training.dealing import dealing
+from suite.training.run import prepare
+from suite.training.signals import Interrupted, Signals
+
+
+class Watch(pl.Callback):
+    """Looks on, and heeds a signal at the end of a batch."""
+
+    signals: Signals
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Raise Interrupted where Ctrl-C or SIGTERM came."""
+        if self.signals.number is not None:
+            raise Interrupted(self.signals.number)
+
+
+def train(config: dict[str, Any], steps: int, watch: Watch, prepared: tuple[Any, Any] | None = None) -> None:
+    """Train the module of ``config`` on its batches for ``steps`` optimiser steps, on one device.
+
+    Gradients are clipped and accumulated and numbers rounded as in a run; there is no schedule, no validation at the
+    end of an epoch, no checkpoint and no directory. ``prepared`` holds data and module where they are built already.
+    """
+    data, module = prepared or prepare(config)
+    module.schedule = None
+    module.on_train_epoch_end = lambda: None  # tasks validate there, which can take longer than all these steps
+    trainer = build_trainer({**config, "trainer": {**config["trainer"], "max_epochs": -1, "max_steps": steps}})
+    epochs: Any = trainer.fit_loop.epoch_progress
+    with Signals() as signals:
+        watch.signals = signals
+        trainer.callbacks += [signals, watch]  # type: ignore[attr-defined]
+        with dealing(data, config["seed"], lambda: epochs.current.processed, prefetch=config.get("prefetch", 0)):
+            trainer.fit(module, datamodule=data)
