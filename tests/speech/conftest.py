@@ -26,6 +26,7 @@ SMALL = [
     "model.decoder.hidden_dim=24",
 ]
 SMALL_LAS = ["model.encoder.hidden_dim=9", "model.encoder.num_layers=1", "model.decoder.embed_dim=12"]
+SMALL_LSTM = [*SMALL_LAS, *SMALL[-2:]]
 FACTS = {
     "num_features": 5,
     "units": {"kind": "characters", "names": [*SPECIAL, " ", "a", "b", "c"]},

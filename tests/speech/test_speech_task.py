@@ -1,4 +1,4 @@
-"""The speech task keeps the contract with either model."""
+"""The speech task keeps the contract with every model."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from suite.config import compose
 from suite.testing import TaskContract
 from suite.training.launch import launch
-from tests.speech.conftest import SMALL, SMALL_LAS
+from tests.speech.conftest import SMALL, SMALL_LAS, SMALL_LSTM
 
 SYNTHETIC = ["task=speech", "data=speech/synthetic", "data.num_utterances=30", "module.search.beam=3"]
 
@@ -16,6 +16,11 @@ SYNTHETIC = ["task=speech", "data=speech/synthetic", "data.num_utterances=30", "
 class TestCtcAttention(TaskContract):
     overrides = [*SYNTHETIC, *SMALL]
     brief = ["trainer.max_epochs=2"]
+
+
+class TestLstmAttention(TaskContract):
+    overrides = [*SYNTHETIC, "model=speech/lstm_attention", *SMALL_LSTM]
+    brief = ["debug=one_pass"]
 
 
 class TestLas(TaskContract):
