@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from suite.errors import UserError
+from suite.training import shards
 
 
 class WeightAveraging(pl.Callback):
@@ -29,6 +30,12 @@ class WeightAveraging(pl.Callback):
         self.decay, self.steps = decay, 0
         self.average: dict[str, Tensor] | None = None
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Cut what a resumed run had as the weights are."""
+        if self.average is not None:
+            weights = dict(_net(pl_module).named_parameters())
+            self.average = {name: shards.like(weights[name], one) for name, one in self.average.items()}
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -45,8 +52,9 @@ class WeightAveraging(pl.Callback):
         if self.average is None:
             self.average = {name: weight.clone() for name, weight in weights.items()}
             return
-        average = [self.average[name] for name in weights]
-        get_ema_multi_avg_fn(min(self.decay, (1 + step) / (10 + step)))(average, list(weights.values()), step)
+        average = [shards.local(self.average[name]) for name in weights]
+        latest = [shards.local(weight) for weight in weights.values()]
+        get_ema_multi_avg_fn(min(self.decay, (1 + step) / (10 + step)))(average, latest, step)
 
     @contextmanager
     def measuring(self, module: pl.LightningModule) -> Iterator[None]:
@@ -68,7 +76,8 @@ class WeightAveraging(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """For a run that goes on."""
-        return {"average": self.average, "steps": self.steps}
+        average = self.average and {name: shards.full(one) for name, one in self.average.items()}
+        return {"average": average, "steps": self.steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with it."""

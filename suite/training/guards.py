@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from suite.errors import UserError
-from suite.training import checkpoint
-from suite.training.dealing import Place
+from suite.training import checkpoint, shards
+from suite.training.dealing import Place, gather
+from suite.training.sharding import Sharded
 
 STOPPED = "before_failure.ckpt"
 
@@ -47,24 +48,29 @@ class Finite(pl.Callback):
         losses, self._losses = self._losses, []
         gradients = [] if _scaled(trainer) else [p.grad for p in pl_module.parameters() if p.grad is not None]
         norms = torch._foreach_norm([_values(gradient) for gradient in gradients])
-        if bool(torch.stack([loss.float() for loss in losses] + [norm.float() for norm in norms]).sum().isfinite()):
+        total = torch.stack([loss.float() for loss in losses] + [norm.float() for norm in norms]).sum()
+        cut = isinstance(trainer.strategy, Sharded)
+        if cut:  # a gradient is one process's, and all write what was before it
+            dist.all_reduce(total)
+        if bool(total.isfinite()):
             return
         wrong = [
             name
             for name, parameter in pl_module.named_parameters()
             if parameter.grad is not None and not bool(_values(parameter.grad).isfinite().all())
         ]
-        if not wrong and all(bool(loss.isfinite()) for loss in losses):
-            return  # finite each, their sum is not
-        self._stop(trainer, losses, wrong)
+        told = [f"its loss is {float(loss)}" for loss in losses if not bool(loss.isfinite())]
+        told += [f"the gradient of {wrong[0]} is not finite"] if wrong else []
+        if cut:
+            told = list(dict.fromkeys(one for found in gather([told]) for one in found))
+        if told:  # else they are finite each, their sum is not
+            self._stop(trainer, told)
 
-    def _stop(self, trainer: pl.Trainer, losses: list[Tensor], wrong: list[str]) -> None:
+    def _stop(self, trainer: pl.Trainer, told: list[str]) -> None:
         path = self.folder / STOPPED
         state = trainer._checkpoint_connector.dump_checkpoint(weights_only=True)
         if trainer.is_global_zero:
             checkpoint.save(path, state)
-        told = [f"its loss is {float(loss)}" for loss in losses if not bool(loss.isfinite())]
-        told += [f"the gradient of {wrong[0]} is not finite"] if wrong else []
         process = f" of process {trainer.global_rank}" if trainer.world_size > 1 else ""
         raise UserError(
             f"training stopped at step {trainer.global_step + 1}, batch {self._batch}{process} in epoch "
@@ -79,6 +85,11 @@ class Agreement(pl.Callback):
     Where a sweep or an edited file made them differ, training would go on and mean nothing.
     """
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Compare weights that are about to be cut: of each process's another part would be kept."""
+        if stage == "fit" and isinstance(trainer.strategy, Sharded):
+            self._compare_weights(trainer, pl_module)
+
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare the config, then the weights."""
         config = pl_module.identity["config"]  # type: ignore[index]
@@ -90,7 +101,7 @@ class Agreement(pl.Callback):
         self._compare_weights(trainer, pl_module)
 
     def _compare_weights(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if trainer.world_size > 1 and not _sharded(module):
+        if trainer.world_size > 1 and not shards.sharded(module):
             self._compare(trainer, "weights", weights_hash(module).encode())
 
     def _compare(self, trainer: pl.Trainer, what: str, content: bytes) -> None:
@@ -109,17 +120,13 @@ class Agreement(pl.Callback):
 
 
 def weights_hash(module: torch.nn.Module) -> str:
-    """SHA-256 of all parameters that are trained, in order."""
+    """SHA-256 of all parameters that are trained, in order; of this process's part, where they are cut."""
     sha256 = hashlib.sha256()
     for name, parameter in module.named_parameters():
         sha256.update(name.encode())
-        flat = parameter.detach().cpu().reshape(-1).clone(memory_format=torch.contiguous_format)
+        flat = shards.local(parameter.detach()).cpu().reshape(-1).clone(memory_format=torch.contiguous_format)
         sha256.update(flat.view(torch.uint8).numpy().data)
     return sha256.hexdigest()
-
-
-def _sharded(module: torch.nn.Module) -> bool:
-    return any(hasattr(parameter, "full_tensor") for parameter in module.parameters())
 
 
 def _scaled(trainer: pl.Trainer) -> bool:
@@ -128,5 +135,5 @@ def _scaled(trainer: pl.Trainer) -> bool:
 
 
 def _values(gradient: Tensor) -> Tensor:
-    local: Tensor = gradient.to_local() if hasattr(gradient, "to_local") else gradient
-    return local._values() if local.is_sparse else local
+    mine = shards.local(gradient)
+    return mine._values() if mine.is_sparse else mine

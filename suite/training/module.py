@@ -9,9 +9,11 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from suite.training import shards
 from suite.training.checkpoint import SCHEMA
 from suite.training.dealing import Share
 from suite.training.schedule import Schedule
+from suite.training.sharding import Sharded
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -34,6 +36,19 @@ class TaskModule(pl.LightningModule):
         self.identity: dict[str, Any] = {}  # config and facts, as plain values: what rebuilds this module
         self.schedule: Schedule | None = None  # of the learning rate; none leaves it as it is
         self._optim = optim
+
+    def configure_model(self) -> None:
+        """Cut the weights over the processes, where the trainer says so; once."""
+        if isinstance(self.trainer.strategy, Sharded) and not shards.sharded(self.net):
+            shards.shard(self.net, self.trainer.strategy.device_mesh["data_parallel"])
+
+    def on_test_start(self) -> None:
+        """Measure by whole weights: processes have batches of their own, and not as many."""
+        shards.put_together(self.net)
+
+    def on_test_end(self) -> None:
+        """Keep shards alone again."""
+        shards.let_go(self.net)
 
     def configure_optimizers(self) -> Any:
         """Complete the optimiser that the config names with this module's parameters, and its schedule."""
@@ -68,6 +83,7 @@ class TaskModule(pl.LightningModule):
                 if (context := getattr(callback, "measuring", None)) is not None:
                     stack.enter_context(context(self))
             stack.enter_context(torch.no_grad())
+            stack.enter_context(shards.together(self.net))
             yield
         self.net.train(was_training)
 

@@ -11,7 +11,8 @@ from suite.training import checkpoint
 
 FREE_OF_RUN = ("resume", "run_dir", "threads", "prefetch", "cluster")  # may differ, as may
 FREE = (*FREE_OF_RUN, "logger", "callbacks", "checkpoints", "predict")
-FREE_OF_TRAINER = ("max_epochs", "max_steps", "max_time", "accelerator", "devices", "num_nodes", "strategy")
+FREE_OF_PLACE = ("accelerator", "devices", "num_nodes", "strategy", "inference_mode")
+FREE_OF_TRAINER = ("max_epochs", "max_steps", "max_time", *FREE_OF_PLACE)
 UNKNOWN = "resume={resume} is neither a run directory, nor a checkpoint, nor the name of a run under {root}/"
 
 

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from suite.errors import UserError
-from suite.training import checkpoint, randomness
+from suite.training import checkpoint, randomness, shards
 from suite.training.checkpoint import save
 from suite.training.dealing import Place
 from suite.training.guards import weights_hash
@@ -79,7 +79,7 @@ class Checkpoints(Checkpoint):
         """Count from here, and stand behind the module's own hook, which Lightning calls after all callbacks'."""
         self._last_time, self._last_step = time.monotonic(), trainer.global_step
         if self._weights is not None:  # whatever a module set up since, weights from counts for example
-            pl_module.load_state_dict(self._weights)
+            shards.load_full_state(pl_module, self._weights)
             self._weights = None
         own = pl_module.on_train_batch_end
 

@@ -7,6 +7,7 @@ import lightning.pytorch as pl
 from torch import Tensor
 
 from suite.errors import UserError
+from suite.training import shards
 
 
 class Verdict(NamedTuple):
@@ -84,7 +85,7 @@ class Selection(pl.Callback):
         progress, best = self.rule.judge(metrics)
         if best:
             self.best_round, self.best_metrics = self.rounds, dict(metrics)
-            self.best_state = {name: tensor.detach().cpu().clone() for name, tensor in module.state_dict().items()}
+            self.best_state = shards.full_state(module)
         self.without_progress = 0 if progress else self.without_progress + 1
         self._stop_or_go_on(trainer)
 
@@ -95,7 +96,7 @@ class Selection(pl.Callback):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Go back to the best weights."""
         if self.best_state is not None:
-            pl_module.load_state_dict(self.best_state)
+            shards.load_full_state(pl_module, self.best_state)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs to judge on, the best weights among it: one file holds one moment."""

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.errors import UserError
+from suite.training import shards
 from suite.training.measured import Measured, Rows
 from suite.training.module import OptimizerFactory
 from tasks.documents.batch import DocumentBatch
@@ -48,7 +49,9 @@ class DocumentClassification(Measured):
         if not isinstance(embedding, nn.Embedding):
             raise UserError("module.vectors needs a model with one embedding of words, as documents/han; this has none")
         numbers, vectors = read_vectors(path, vocabulary, embedding.embedding_dim)
-        embedding.weight[numbers.to(self.device) + 1] = vectors.to(self.device)  # 0 is the unknown word
+        weight = shards.full(embedding.weight).clone()  # processes may hold a part each
+        weight[numbers.to(self.device) + 1] = vectors.to(self.device)  # 0 is the unknown word
+        embedding.weight.copy_(shards.like(embedding.weight, weight))
         logger.info("%s has vectors for %d of %d words", path, len(numbers), len(vocabulary))
 
     def loss_of(self, batch: DocumentBatch) -> Tensor:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.errors import UserError
-from suite.training import checkpoint
+from suite.training import checkpoint, shards
 from suite.training.measured import Measured, Rows
 from suite.training.module import OptimizerFactory
 from tasks.oct import metrics
@@ -165,7 +165,7 @@ def begin_with(net: nn.Module, path: Path) -> None:
     if not any(name.endswith("weight") for name in fitting):
         raise UserError(f"module.start={path} has no weights that fit this network; train it with the same model")
     logger.info("%d of %d tensors begin as in %s", len(fitting), len(own), path)
-    net.load_state_dict(fitting, strict=False)
+    shards.load_full_state(net, fitting, strict=False)
 
 
 def mix(x: Tensor, own: Tensor) -> Tensor:
