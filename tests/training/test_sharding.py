@@ -50,6 +50,7 @@ def test_documents_and_their_average_train_by_shards(tmp_path: Path) -> None:
     check("documents", tmp_path, "trainer.gradient_clip_val=0.05", "callbacks=averaging", vectors)
 
 
+@pytest.mark.slow
 def test_a_graph_trains_by_shards(tmp_path: Path) -> None:
     check("graph", tmp_path)
 
@@ -60,6 +61,7 @@ def test_the_other_tasks_train_by_shards(task: str, tmp_path: Path) -> None:
     check(task, tmp_path, of="loss" if task == "oct" else "")  # equal but for rounding, scans change places in a rank
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:
     """To the same bits with two; with one, whole, from the same place."""
     words = small("documents", "callbacks=averaging", "checkpoints.every_steps=3")
