@@ -8,11 +8,10 @@ of T positions, dropout .1; the peer is ``torchaudio.models.Conformer``. Ours dr
 positions and has layer norm for batch norm. Targets: features at most .65 of the peer's time, blocks .35.
 """
 
-import argparse
 import warnings
 
 import torch
-from timing import interleaved, show
+from timing import interleaved, options, show
 from torch import Tensor, nn
 
 from tasks.speech.encoders import ConformerBlock, self_attention
@@ -57,12 +56,6 @@ def encoders(rounds: int, positions: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
+    args = options(__doc__)
     features(2 if args.quick else args.rounds, 1 if args.quick else 10)
     encoders(1 if args.quick else args.rounds, 20 if args.quick else 100)

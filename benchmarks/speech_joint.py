@@ -10,14 +10,13 @@ and once behind our front end (1-D), which leaves the blocks to compare. Ours dr
 peer does. Target: .6 of the peer's time in float32. Without SpeechBrain ours is timed alone.
 """
 
-import argparse
 import importlib.util
 import warnings
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from timing import interleaved, show
+from timing import interleaved, options, show
 from torch import Tensor, nn
 
 from tasks.speech.encoders import Conformer, Encoded, Subsampling, Transformer
@@ -99,13 +98,7 @@ def candidates(kind: str, peer: bool) -> dict[str, nn.Module]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
+    args = options(__doc__)
     warnings.simplefilter("ignore")  # the peer's, of what torch will change
     peer = importlib.util.find_spec("speechbrain") is not None
     for kind in ("transformer", "conformer"):

@@ -6,10 +6,8 @@ Forward and backward of 12 utterances of 60 to 90 positions of width 256, 3 laye
 values (a test compares them). ``padded`` is torch's LSTM over the same batch with no heed of lengths, the lower bound.
 """
 
-import argparse
-
 import torch
-from timing import interleaved, show
+from timing import interleaved, options, show
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
@@ -33,11 +31,5 @@ def steps(rounds: int, utterances: int, positions: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
+    args = options(__doc__)
     steps(1 if args.quick else args.rounds, 3 if args.quick else 12, 10 if args.quick else 90)

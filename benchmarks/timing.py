@@ -4,12 +4,27 @@ A shared machine changes its speed from second to second. What the candidates of
 so ratios are what to read; milliseconds are for orientation.
 """
 
+import argparse
 import random
 import statistics
 import time
 from collections.abc import Callable, Mapping
 
 Samples = dict[str, list[float]]  # milliseconds a call, one entry a round
+
+
+def options(description: str | None) -> argparse.Namespace:
+    """The words ``--threads``, ``--rounds`` and ``--quick``; threads are set and torch's generator is seeded."""
+    import torch  # here, for what times processes needs none
+
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--quick", action="store_true")
+    found = parser.parse_args()
+    torch.set_num_threads(found.threads)
+    torch.manual_seed(0)
+    return found
 
 
 def interleaved(candidates: Mapping[str, Callable[[], object]], rounds: int = 9, least: float = 0.05) -> Samples:
