@@ -33,9 +33,8 @@ def train(config: dict[str, Any], steps: int, watch: Watch, prepared: tuple[Any,
     module.schedule = None
     module.on_train_epoch_end = lambda: None  # tasks validate there, which can take longer than all these steps
     trainer = build_trainer({**config, "trainer": {**config["trainer"], "max_epochs": -1, "max_steps": steps}})
-    epochs: Any = trainer.fit_loop.epoch_progress
     with Signals() as signals:
         watch.signals = signals
         trainer.callbacks += [signals, watch]  # type: ignore[attr-defined]
-        with dealing(data, config["seed"], lambda: epochs.current.processed, prefetch=config.get("prefetch", 0)):
+        with dealing(data, config, trainer):
             trainer.fit(module, datamodule=data)

@@ -6,15 +6,17 @@ alone, the generators are seeded by (seed, epoch); so every process sees the sam
 and dropout is not disturbed. A generator of the loader's own that remembers the epochs before would break this.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, NamedTuple
 
+import lightning.pytorch as pl
 import torch.distributed as dist
 
 from suite.training.ahead import Ahead
 from suite.training.randomness import Stream
+from suite.training.resident import settled
 
 _END = object()
 
@@ -108,13 +110,19 @@ class Dealt:
 
 
 @contextmanager
-def dealing(data: Any, seed: int, epoch: Callable[[], int], skip: int = 0, prefetch: int = 0) -> Iterator[None]:
-    """Let ``data.train_dataloader`` give a ``Dealt`` meanwhile, whatever loader the task has."""
+def dealing(data: Any, config: Mapping[str, Any], trainer: pl.Trainer, skip: int = 0) -> Iterator[None]:
+    """Let ``data.train_dataloader`` give a ``Dealt`` meanwhile, whatever loader the task has.
+
+    It follows the ``seed`` of ``config``, its ``prefetch``, and its ``resident``: the loader makes batches on the
+    trainer's device, where it can.
+    """
+    epochs: Any = trainer.fit_loop.epoch_progress
     loader = data.train_dataloader
     given: list[Dealt] = []
 
     def dealt() -> Dealt:
-        given.append(Dealt(loader(), seed, epoch, skip, prefetch))
+        batches = settled(loader(), trainer.strategy.root_device) if config.get("resident") else loader()
+        given.append(Dealt(batches, config["seed"], lambda: epochs.current.processed, skip, config.get("prefetch", 0)))
         return given[-1]
 
     data.train_dataloader = dealt

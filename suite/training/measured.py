@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from suite.training.dealing import Place, Share, gather
 from suite.training.module import OptimizerFactory, TaskModule
+from suite.training.resident import Kept
 
 Rows = Mapping[str, Tensor]
 SHOWN = 200  # rows of a table that is tracked
@@ -30,6 +31,7 @@ class Measured(TaskModule):
         self._losses: list[Tensor] = []
         self._rows: list[Rows] = []
         self._last: Rows = {}
+        self._kept: Kept | None = None
 
     def loss_of(self, batch: Any) -> Tensor:
         """What training makes small, a scalar."""
@@ -52,11 +54,21 @@ class Measured(TaskModule):
     def on_train_epoch_end(self) -> None:
         """Measure the validation split by the weights that the epoch left, and report with the epoch's mean loss."""
         losses, self._losses = gather([loss.cpu() for loss in self._losses]), []
-        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         with self.measuring():
-            figures = self.figures_of(Share(data.split_dataloader("val")))
+            figures = self.figures_of(self._validation())
             loss = float(torch.stack(losses).mean())
             self.report({"train/loss": loss, **{f"val/{name}": value for name, value in figures.items()}})
+
+    def _validation(self) -> Iterable[Any]:
+        """This process's batches of the validation split; the same objects every epoch where the data are resident."""
+        if self._kept is not None:
+            return self._kept
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        batches = Share(data.split_dataloader("val"))
+        if not self.resident:
+            return batches
+        self._kept = Kept(batches, self.device)
+        return self._kept
 
     def media(self, data: Any) -> dict[str, Any]:
         """A table of what was measured of the first samples of the split measured last, the test."""

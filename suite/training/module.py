@@ -34,6 +34,7 @@ class TaskModule(pl.LightningModule):
         self.split = "test"
         self.metrics: dict[str, float] = {}
         self.identity: dict[str, Any] = {}  # config and facts, as plain values: what rebuilds this module
+        self.resident = False  # whether batches that stay the same are kept on the device
         self.schedule: Schedule | None = None  # of the learning rate; none leaves it as it is
         self._optim = optim
 

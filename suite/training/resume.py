@@ -9,7 +9,7 @@ import yaml
 from suite.errors import UserError
 from suite.training import checkpoint
 
-FREE_OF_RUN = ("resume", "run_dir", "threads", "prefetch", "cluster")  # may differ, as may
+FREE_OF_RUN = ("resume", "run_dir", "threads", "prefetch", "resident", "cluster")  # may differ, as may
 FREE = (*FREE_OF_RUN, "logger", "callbacks", "checkpoints", "predict")
 FREE_OF_PLACE = ("accelerator", "devices", "num_nodes", "strategy", "inference_mode")
 FREE_OF_TRAINER = ("max_epochs", "max_steps", "max_time", *FREE_OF_PLACE)

@@ -19,14 +19,17 @@ def prepare(config: dict[str, Any]) -> tuple[Any, Any]:
 
     from suite.training.ahead import check_prefetch
     from suite.training.build import build_data, build_module
+    from suite.training.resident import check_resident
 
     check_prefetch(config.get("prefetch", 0))
+    check_resident(config.get("resident", False), config.get("prefetch", 0))
     if config.get("threads"):
         torch.set_num_threads(config["threads"])
     data = build_data(config)
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     module = build_module(config, data.facts())
     module.identity = {"config": config, "facts": data.facts()}
+    module.resident = config.get("resident", False)
     if config.get("compile"):
         compile_parts(module.net)
     return data, module
@@ -72,10 +75,9 @@ def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: s
         trainer = build_trainer(config, run_dir, signals, first, saved)
         try:
             tracking.start(trainer.loggers, config, provenance)
-            epochs: Any = trainer.fit_loop.epoch_progress
             skip = saved[1]["position"]["batches"] if saved else 0
             started = time.perf_counter()
-            with dealing(data, config["seed"], lambda: epochs.current.processed, skip, config.get("prefetch", 0)):
+            with dealing(data, config, trainer, skip):
                 _fit(trainer, module, data, str(saved[0]) if saved else None)
             seconds = time.perf_counter() - started
             result = _evaluate(config, trainer, module, data)

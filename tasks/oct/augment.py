@@ -14,9 +14,11 @@ class Draws:
     """Random numbers by name: the k-th number of a scan in an epoch, whatever batch it came in.
 
     A counter is hashed (SplitMix64, Steele et al. 2014) instead of a stream being read, so there is no order to keep.
+    The numbers are put on ``device``, and are the same on every one.
     """
 
-    def __init__(self, seed: int, epoch: int, scans: np.ndarray) -> None:
+    def __init__(self, seed: int, epoch: int, scans: np.ndarray, device: torch.device | str = "cpu") -> None:
+        self.device = device
         with np.errstate(over="ignore"):
             self._state = _mix(_mix(np.uint64(seed) + np.uint64(epoch) * _STEP) + scans.astype(np.uint64) * _STEP)
         self._count = 0
@@ -26,7 +28,9 @@ class Draws:
         self._count += 1
         with np.errstate(over="ignore"):
             bits = _mix(self._state + np.uint64(self._count) * _STEP) >> np.uint64(40)
-        return torch.from_numpy((bits.astype(np.float64) / 2**24 * (high - low) + low).astype(np.float32))
+        return torch.from_numpy((bits.astype(np.float64) / 2**24 * (high - low) + low).astype(np.float32)).to(
+            self.device
+        )
 
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -115,6 +119,6 @@ class Augment:
         masks = []
         for size in pixels.shape[2:]:
             length, middle = draws.uniform(0.1, 0.33) * size, draws.uniform() * size
-            masks.append((torch.arange(size) + 0.5 - middle[:, None]).abs() < length[:, None] / 2)
+            masks.append((torch.arange(size, device=pixels.device) + 0.5 - middle[:, None]).abs() < length[:, None] / 2)
         blank = masks[0][:, None, :, None] & masks[1][:, None, None, :] & inside[:, None, None, None]
         return torch.where(blank, pixels.mean((2, 3), keepdim=True), pixels)

@@ -3,6 +3,7 @@
 # B scans of a batch, N samples (bags of scans), C channels, H height, W width
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +83,13 @@ class Batches:
         self.scans, self.bags, self.batch_size = scans, bags, batch_size
         self.augment, self.seed = augment, seed
         self.epoch = 0
+        self.pixels, self.lesions = torch.from_numpy(scans.pixels), torch.from_numpy(scans.lesions)
+
+    def to(self, device: torch.device | str) -> "Batches":
+        """The same batches, gathered and augmented on ``device``, to which all scans are moved once."""
+        moved = copy(self)
+        moved.pixels, moved.lesions = self.pixels.to(device), self.lesions.to(device)
+        return moved
 
     @property
     def batch_sampler(self) -> "Batches":
@@ -107,9 +115,10 @@ class Batches:
     def batch(self, chosen: np.ndarray, epoch: int = 0) -> ScanBatch:
         """The chosen bags, in this order."""
         members, lengths = self.bags.gather(chosen)
-        pixels = torch.from_numpy(self.scans.pixels[members]).float().div_(255.0)
-        lesions = torch.from_numpy(self.scans.lesions[members])
+        device, places = self.pixels.device, torch.from_numpy(members)
+        pixels = self.pixels[places.to(device)].float().div_(255.0)
+        lesions = self.lesions[places.to(device)]
         if self.augment is not None:
-            pixels, lesions = self.augment(pixels, lesions, Draws(self.seed + 1, epoch, members))
+            pixels, lesions = self.augment(pixels, lesions, Draws(self.seed + 1, epoch, members, device))
         labels = torch.from_numpy(self.scans.labels[self.bags.members[self.bags.offsets[:-1][chosen]]])
-        return ScanBatch(pixels, Segments.from_lengths(torch.from_numpy(lengths)), labels, lesions)
+        return ScanBatch(pixels, Segments.from_lengths(torch.from_numpy(lengths)), labels, lesions).to(device)
