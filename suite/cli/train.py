@@ -26,20 +26,25 @@ def main(argv: list[str]) -> int:
     search_path.register()
     if {"-h", "--help"} & set(argv) and not any(word.startswith(CHOOSING) for word in argv):
         argv = [*argv, f"task={packages.options('task')[0]}"]  # Hydra composes even for help; any task will do
+    multirun = [word for word in argv if word in ("-m", "--multirun")]  # last, or argparse refuses what follows it
+    words = ["attn train", *(word for word in argv if word not in multirun), *multirun]
     refused: list[UserError] = []
     codes: list[int] = []
+    here = os.getpid()
 
     def job(config: DictConfig) -> None:
         if codes:  # Ctrl-C ends a sweep, not one run of it
             return
+        sys.argv = words  # provenance tells it; in a launcher's process it would be the launcher's
         try:
             codes.extend([code] if (code := _train(config)) else [])
         except UserError as error:  # kept, for Hydra would print its own lines around it; the other jobs go on
+            if os.getpid() != here:
+                raise  # from a launcher's process the error itself comes back
             refused.append(error)
             print(f"attn: {error}", file=sys.stderr)
 
-    multirun = [word for word in argv if word in ("-m", "--multirun")]  # last, or argparse refuses what follows it
-    program, sys.argv = sys.argv, ["attn train", *(word for word in argv if word not in multirun), *multirun]
+    program, sys.argv = sys.argv, words
     full_error, os.environ["HYDRA_FULL_ERROR"] = os.environ.get("HYDRA_FULL_ERROR"), "1"  # raise, do not print and exit
     try:
         checks.check_presets([word for word in argv if "=" in word and not word.startswith("-")])

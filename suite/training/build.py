@@ -49,6 +49,10 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> TaskMod
     known = inspect.signature(hydra.utils.get_class(_target(config["model"], "model"))).parameters
     net = instantiate(config["model"], "model", **{name: fact for name, fact in facts.items() if name in known})
     optim = instantiate(config["optim"], "optim")
+    try:
+        optim(net.parameters())  # torch looks at the values only here
+    except (TypeError, ValueError) as error:
+        raise UserError(f"optim: {error}") from error
     module = instantiate(config["module"], "module", net=net, optim=optim)
     if not isinstance(module, TaskModule):
         raise UserError(f"module._target_={config['module']['_target_']} is no suite.training.module.TaskModule")

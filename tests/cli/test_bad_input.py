@@ -34,6 +34,7 @@ WRONG = {
     "null for float": (("train", *SYNTHETIC, "optim.lr=null"), "optim.lr=null is not a number"),
     "text for bool": (("train", *SYNTHETIC, "model.shared=maybe"), "model.shared=maybe is not true or false"),
     "number for text": (("train", *SYNTHETIC, "trainer.accelerator=3"), "trainer.accelerator=3 is not text"),
+    "negative rate": (("train", *SYNTHETIC, "optim.lr=-1"), "optim: Invalid learning rate: -1"),
     "value for group": (("train", *SYNTHETIC, "optim=3"), "optim=3 is not known"),
     "rate over one": (
         ("train", *SYNTHETIC, "model.dropout=1.5"),

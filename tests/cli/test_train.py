@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from suite.training import checkpoint
 from tests.cli.conftest import Attn
 
 SMALL = ("task=graph", "data=graph/synthetic", "debug=short")
@@ -46,6 +47,34 @@ def test_a_sweep_runs_every_combination_in_a_directory_of_its_own(attn: Attn, tm
     results = [json.loads(path.read_text()) for path in tmp_path.glob("runs/graph/*/result.json")]
     assert sorted(result["seed"] for result in results) == [1, 1, 2, 2]
     assert not list(tmp_path.glob("multirun.yaml"))
+
+
+@pytest.mark.slow
+def test_a_sweep_starts_two_processes_a_run(attn: Attn, tmp_path: Path) -> None:
+    done = attn("train", "-m", *SMALL, "seed=1,2", "trainer=ddp_cpu")
+    assert done.returncode == 0, done.stderr
+    runs = [path.parent for path in tmp_path.glob("runs/graph/*/result.json")]
+    assert sorted(json.loads((run / "result.json").read_text())["seed"] for run in runs) == [1, 2]
+    for run in runs:
+        processes = checkpoint.recover(run / "checkpoints")[1]["processes"]
+        assert len(processes) == 2
+        assert processes[0]["weights"] == processes[1]["weights"]
+
+
+@pytest.mark.slow
+def test_submitits_launcher_runs_each_job_in_a_process_of_its_own(attn: Attn, tmp_path: Path) -> None:
+    """Its local executor; on a cluster the same with hydra/launcher=submitit_slurm."""
+    done = attn("train", *SMALL, "seed=1,2", "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5", "-m")
+    assert done.returncode == 0, done.stderr
+    runs = [path.parent for path in tmp_path.glob("runs/graph/*/result.json")]
+    assert sorted(json.loads((run / "result.json").read_text())["seed"] for run in runs) == [1, 2]
+    commands = {json.loads((run / "provenance.json").read_text())["command"] for run in runs}
+    assert len(commands) == 1
+    assert commands.pop().startswith("attn train ")
+    wrong = attn("train", *SMALL, "optim.lr=-1", "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5", "-m")
+    assert wrong.returncode == 2
+    assert "optim: Invalid learning rate: -1" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
 
 
 def test_help_and_config_are_hydras(attn: Attn) -> None:
