@@ -201,20 +201,24 @@ class An4Data(SpeechData):
 
 
 class FsddData(SpeechData):
-    """Free Spoken Digit Dataset, single digits or strings of them."""
+    """Free Spoken Digit Dataset, single digits or strings of them.
+
+    Single digits are measured one by one and trained in strings of one to four: a network that has heard the same
+    recordings one behind the other makes a third of the errors.
+    """
 
     def __init__(
         self,
         source: Source,
         digits: str | int | None = None,
         test_digits: str | int | None = None,
-        rounds: int = 2,
+        rounds: int = 3,
         test_rounds: int = 4,
         seed: int = 0,
         **common: Any,
     ) -> None:
-        trained = "1" if digits is None else str(digits)
-        tested = trained if test_digits is None else str(test_digits)
+        trained, single = ("1-4", "1") if digits is None else (str(digits), str(digits))
+        tested = single if test_digits is None else str(test_digits)
         super().__init__(Fsdd(source, trained, tested, rounds, test_rounds, seed), **common)
 
 
