@@ -64,19 +64,23 @@ class Heads:
     """One pattern for all heads, (R H, C H), so that values (M, H) and a dense (C, H, D) need one product and no copy.
 
     Row r H + h holds the entries of row r for head h. ``order`` (M H,) says which of the flattened values each entry of
-    ``pattern`` takes, ``place`` (M H,) is its inverse; ``back`` and ``back_order`` are the same for the transpose.
-    Values and operands are contiguous float32 or float64.
+    ``pattern`` takes, ``place`` (M H,) is its inverse; ``back`` and ``back_order`` are the same for the transpose. One
+    head is the pattern itself and takes the values as they stand. Values and operands: contiguous float32 or float64.
     """
 
     def __init__(self, sparsity: Sparsity, num_heads: int) -> None:
-        self.pattern, self.order, self.place = _interleave(sparsity, num_heads)
         transposed, entry = sparsity.transposed
+        self.order = self.place = None
+        if num_heads == 1:
+            self.pattern, self.back, self.back_order = sparsity, transposed, entry.to(sparsity.columns.dtype)
+            return
+        self.pattern, self.order, self.place = _interleave(sparsity, num_heads)
         self.back, order, _ = _interleave(transposed, num_heads)
         self.back_order = (entry[order // num_heads] * num_heads + order % num_heads).to(order.dtype)
 
     def product(self, values: Tensor, dense: Tensor) -> Tensor:
         """out[r, h] = sum over entries e of r of values[e, h] dense[column of e, h]: (M, H), (C, H, D) -> (R, H, D)."""
-        matrix = self.pattern.matrix(values.view(-1).index_select(0, self.order))
+        matrix = self.pattern.matrix(_taken(values.view(-1), self.order))
         return _product(matrix, dense.flatten(0, 1)).view(-1, *dense.shape[1:])
 
     def back_product(self, values: Tensor, dense: Tensor) -> Tensor:
@@ -87,7 +91,11 @@ class Heads:
     def pair_products(self, values: Tensor, left: Tensor, right: Tensor) -> Tensor:
         """left[row of e, h] . right[column of e, h]: (R, H, D), (C, H, D) -> (M, H), as many as ``values``."""
         products = _pair_products(self.pattern, values.view(-1), left.flatten(0, 1), right.flatten(0, 1))
-        return products.index_select(0, self.place).view_as(values)
+        return _taken(products, self.place).view_as(values)
+
+
+def _taken(values: Tensor, order: Tensor | None) -> Tensor:
+    return values if order is None else values.index_select(0, order)
 
 
 def _interleave(sparsity: Sparsity, num_heads: int) -> tuple[Sparsity, Tensor, Tensor]:

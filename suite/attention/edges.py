@@ -67,6 +67,11 @@ class Edges:
         """The sender's row for every edge: (S, ...) -> (M, ...), sorted order."""
         return _GatherSenders.apply(x, self)
 
+    def sum_by_sender(self, x: Tensor) -> Tensor:
+        """Sum the rows of every sender's edges, sorted order: (M, ...) -> (S, ...)."""
+        segments, order = self._by_sender
+        return segment_sum(rows(x, order), segments)
+
     def to_caller(self, weights: Tensor) -> Tensor:
         """Put (M, ...) from the sorted order into the order of the caller's ``edge_index``."""
         if self.order is None:
@@ -90,8 +95,7 @@ class _GatherSenders(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
-        segments, order = ctx.edges._by_sender
-        return segment_sum(rows(grad, order), segments), None
+        return ctx.edges.sum_by_sender(grad), None
 
 
 def add_self_loops(edge_index: Tensor, num_nodes: int) -> Tensor:

@@ -12,8 +12,9 @@ from suite.attention.csr import Sparsity, spmm
 from suite.attention.dropout import dropout
 from suite.attention.edges import Edges
 from suite.attention.functional import AttentionOutput
-from suite.attention.scores import Score
+from suite.attention.scores import GATScore, Score
 from suite.attention.streamed_edges import mix_edges
+from suite.attention.streamed_sums import mix_sums, takes_turns
 
 
 def attend_edges(
@@ -28,7 +29,11 @@ def attend_edges(
     ``dropout_p`` drops weights on their way into the context; the weights returned are whole and sum to 1 over the
     edges of a receiver. A receiver without edges gets zeros.
     """
-    context, weights = mix_edges(score.edges(query, key, edges), value, edges, dropout_p)
+    if isinstance(score, GATScore) and takes_turns(len(edges), value.shape[1]):
+        terms = score.node_terms(query, key)
+        context, weights = mix_sums(*terms, score.negative_slope, value, edges, dropout_p)
+    else:
+        context, weights = mix_edges(score.edges(query, key, edges), value, edges, dropout_p)
     return AttentionOutput(context, edges.to_caller(weights))
 
 

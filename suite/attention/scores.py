@@ -66,6 +66,10 @@ class GATScore(Score):
         """The two halves of the sum: (..., H, D), (..., H, D) -> (..., H), (..., H)."""
         return (query * self.query_vector).sum(-1), (key * self.key_vector).sum(-1)
 
+    def node_terms(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+        """``terms`` of the nodes of a graph, (N, H) and (S, H); where they are the same, x is read once."""
+        return self._shared_terms(key) if query is key else self.terms(query, key)
+
     def _shared_terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """``terms(x, x)`` for x (N, H, D), reading x once: one product with a block-diagonal (H * D, 2 * H) matrix."""
         vectors = torch.stack([self.query_vector.t(), self.key_vector.t()], dim=1)  # (D, 2, H)
@@ -83,8 +87,7 @@ class GATScore(Score):
         return F.leaky_relu(scores, self.negative_slope)
 
     def edges(self, query: Tensor, key: Tensor, edges: "Edges") -> Tensor:  # noqa: D102
-        terms = self._shared_terms(key) if query is key else self.terms(query, key)
-        query_term, key_term = terms  # over nodes first: N is smaller than M
+        query_term, key_term = self.node_terms(query, key)  # over nodes first: N is smaller than M
         scores = edges.to_receivers(query_term) + edges.to_senders(key_term)
         return F.leaky_relu(scores, self.negative_slope, inplace=self.negative_slope > 0.0)
 

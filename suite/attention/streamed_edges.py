@@ -30,7 +30,7 @@ def mix_edges(scores: Tensor, value: Tensor, edges: Edges, dropout_p: float = 0.
     return context.to(value.dtype), weights.to(scores.dtype)
 
 
-def _group(num_edges: int, num_heads: int) -> int:
+def group_size(num_edges: int, num_heads: int) -> int:
     """How many heads to take at a time: a divisor of their number."""
     return next(g for g in range(num_heads, 0, -1) if num_heads % g == 0 and (g == 1 or num_edges * g <= GROUP))
 
@@ -42,17 +42,16 @@ class _Mix(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         ctx.set_materialize_grads(False)
         (M, H), receivers = scores.shape, edges.receivers
-        G = _group(M, H)
+        G = group_size(M, H)
         threshold = round(dropout_p * LANES) / LANES
         ctx.scale = 1.0 / (1.0 - threshold) if threshold < 1.0 else 0.0
         weights = scores.new_empty(H // G, M, G)
         keep = keep_mask(weights.shape, dropout_p, scores.device) if threshold else None
-        pattern, parts = edges.sparsity.heads(G), []
+        pattern, context = edges.sparsity.heads(G), value.new_empty(len(receivers), *value.shape[1:])
         for n, w in enumerate(weights):
             heads = slice(n * G, (n + 1) * G)
             softmax_into(w, scores[:, heads].contiguous(), receivers)
-            parts.append(pattern.product(_kept(w, keep, n, ctx.scale), value[:, heads].contiguous()))
-        context = _join(parts)
+            context[:, heads] = pattern.product(kept_weights(w, keep, n, ctx.scale), value[:, heads].contiguous())
         ctx.edges = edges
         ctx.save_for_backward(weights, keep, value, context)
         return context, weights.permute(1, 0, 2).reshape(M, H)
@@ -69,24 +68,25 @@ class _Mix(torch.autograd.Function):
         if d_context is None:
             d_context = torch.zeros_like(context)
         mean = (d_context * context).sum(-1)  # (N, H)
-        pattern, d_scores, d_value = ctx.edges.sparsity.heads(G), [], []
+        pattern, d_value = ctx.edges.sparsity.heads(G), torch.empty_like(value)
+        d_scores = weights.new_empty(weights.shape[1], weights.shape[0] * G)
         for n, w in enumerate(weights):
             heads = slice(n * G, (n + 1) * G)
-            kept, grad, m = _kept(w, keep, n, ctx.scale), d_context[:, heads].contiguous(), mean[:, heads].contiguous()
-            d_value.append(pattern.back_product(kept, grad))
+            kept, grad, m = (
+                kept_weights(w, keep, n, ctx.scale),
+                d_context[:, heads].contiguous(),
+                mean[:, heads].contiguous(),
+            )
+            d_value[:, heads] = pattern.back_product(kept, grad)
             d_s = pattern.pair_products(kept, grad, value[:, heads].contiguous()).mul_(kept)
             if d_weights is not None:
                 asked = w * d_weights[:, heads]
                 d_s += asked
                 m += segment_sum(asked, receivers)
-            d_scores.append(d_s.addcmul_(w, rows(m, receivers.ids), value=-1.0))
-        return _join(d_scores), _join(d_value), None, None
+            d_scores[:, heads] = d_s.addcmul_(w, rows(m, receivers.ids), value=-1.0)
+        return d_scores, d_value, None, None
 
 
-def _kept(weights: Tensor, keep: Tensor | None, n: int, scale: float) -> Tensor:
+def kept_weights(weights: Tensor, keep: Tensor | None, n: int, scale: float) -> Tensor:
     """The weights of group n after dropout."""
     return weights if keep is None else (weights * keep[n]).mul_(scale)
-
-
-def _join(groups: list[Tensor]) -> Tensor:
-    return groups[0] if len(groups) == 1 else torch.cat(groups, dim=1)

@@ -2,12 +2,16 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from suite.attention import streamed_edges
 from suite.attention.dropout import keep_mask
 from suite.attention.edges import Edges
+from suite.attention.graph import GraphAttention
+from suite.attention.scores import GATScore
 from suite.attention.streamed_edges import mix_edges
+from suite.attention.streamed_sums import mix_sums
 
 N, S, M, H, V = 5, 7, 23, 6, 3  # receivers, senders, edges, heads, width
 
@@ -65,6 +69,39 @@ def test_dropout_is_that_of_the_mask_drawn(heads: int, edges: Edges) -> None:
     probe = torch.randn_like(context)
     ours, theirs = (torch.autograd.grad((x * probe).sum(), (scores, value)) for x in (context, expected))
     torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("slope", [0.2, 0.0, -0.3])
+@pytest.mark.parametrize("dropout_p", [0.0, 0.25])
+def test_scores_that_are_sums_are_made_again_on_the_way_back(
+    heads: int, edges: Edges, slope: float, dropout_p: float
+) -> None:
+    terms = [torch.randn(number, H, dtype=torch.float64, requires_grad=True) for number in (N, S)]
+    value = torch.randn(S, H, V, dtype=torch.float64, requires_grad=True)
+    torch.manual_seed(3)
+    ours = mix_sums(*terms, slope, value, edges, dropout_p)
+    torch.manual_seed(3)
+    scores = F.leaky_relu(terms[0][edges.receivers.ids] + terms[1][edges.senders], slope)
+    expected = mix_edges(scores, value, edges, dropout_p)
+    probes = [torch.randn_like(x) for x in ours]
+    for found in (slice(0, 1), slice(1, 2), slice(0, 2)):  # of context, of weights, of both
+        grads = [
+            torch.autograd.grad(
+                sum((x * p).sum() for x, p in zip(pair[found], probes[found], strict=True)),
+                [*terms, value],
+                retain_graph=True,
+            )
+            for pair in (ours, expected)
+        ]
+        torch.testing.assert_close((*ours, *grads[0]), (*expected, *grads[1]))
+
+
+def test_a_layer_takes_that_way_by_itself(heads: int, edges: Edges, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = GraphAttention(4, 3, H, GATScore(H, 3)), torch.randn(S, 4)
+    square = Edges.from_index(torch.stack([edges.senders, edges.receivers.ids]), S, S)
+    found = layer(x, square)
+    monkeypatch.setattr(streamed_edges, "GROUP", 1 << 20)
+    torch.testing.assert_close(tuple(layer(x, square)), tuple(found))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
