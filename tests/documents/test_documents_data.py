@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from suite.cli.data import state
 from suite.config import compose
 from suite.data.source import Source
 from suite.errors import UserError
@@ -174,7 +175,9 @@ def test_the_three_forms_of_imdb_give_the_same_records(tmp_path: Path) -> None:
     (tmp_path / "archive/imdb").mkdir(parents=True)
     with tarfile.open(tmp_path / "archive/imdb/aclImdb_v1.tar.gz", "w:gz") as archive:
         archive.add(tree, arcname="aclImdb")
-    source = Source("imdb", "imdb", {"aclImdb_v1.tar.gz": None})
+    lines = ("train.jsonl.gz", "test.jsonl.gz")
+    source = Source("imdb", "imdb", {"aclImdb_v1.tar.gz": None}, instead=lines)
+    assert state(source, tmp_path / "lines") == "present as train.jsonl.gz and test.jsonl.gz"
     for target, label in (("sentiment", "negative"), ("rating", "2")):
         forms = []
         for form in ("tree", "lines", "archive"):
