@@ -47,11 +47,12 @@ class _Mix(torch.autograd.Function):
         ctx.scale = 1.0 / (1.0 - threshold) if threshold < 1.0 else 0.0
         weights = scores.new_empty(H // G, M, G)
         keep = keep_mask(weights.shape, dropout_p, scores.device) if threshold else None
-        pattern, context = edges.sparsity.heads(G), value.new_empty(len(receivers), *value.shape[1:])
+        pattern, parts = edges.sparsity.heads(G), []
         for n, w in enumerate(weights):
             heads = slice(n * G, (n + 1) * G)
             softmax_into(w, scores[:, heads].contiguous(), receivers)
-            context[:, heads] = pattern.product(kept_weights(w, keep, n, ctx.scale), value[:, heads].contiguous())
+            parts.append(pattern.product(kept_weights(w, keep, n, ctx.scale), value[:, heads].contiguous()))
+        context = _join(parts)
         ctx.edges = edges
         ctx.save_for_backward(weights, keep, value, context)
         return context, weights.permute(1, 0, 2).reshape(M, H)
@@ -68,25 +69,25 @@ class _Mix(torch.autograd.Function):
         if d_context is None:
             d_context = torch.zeros_like(context)
         mean = (d_context * context).sum(-1)  # (N, H)
-        pattern, d_value = ctx.edges.sparsity.heads(G), torch.empty_like(value)
-        d_scores = weights.new_empty(weights.shape[1], weights.shape[0] * G)
+        pattern, d_scores, d_value = ctx.edges.sparsity.heads(G), [], []
         for n, w in enumerate(weights):
             heads = slice(n * G, (n + 1) * G)
-            kept, grad, m = (
-                kept_weights(w, keep, n, ctx.scale),
-                d_context[:, heads].contiguous(),
-                mean[:, heads].contiguous(),
-            )
-            d_value[:, heads] = pattern.back_product(kept, grad)
+            kept = kept_weights(w, keep, n, ctx.scale)
+            grad, m = d_context[:, heads].contiguous(), mean[:, heads].contiguous()
+            d_value.append(pattern.back_product(kept, grad))
             d_s = pattern.pair_products(kept, grad, value[:, heads].contiguous()).mul_(kept)
             if d_weights is not None:
                 asked = w * d_weights[:, heads]
                 d_s += asked
                 m += segment_sum(asked, receivers)
-            d_scores[:, heads] = d_s.addcmul_(w, rows(m, receivers.ids), value=-1.0)
-        return d_scores, d_value, None, None
+            d_scores.append(d_s.addcmul_(w, rows(m, receivers.ids), value=-1.0))
+        return _join(d_scores), _join(d_value), None, None
 
 
 def kept_weights(weights: Tensor, keep: Tensor | None, n: int, scale: float) -> Tensor:
     """The weights of group n after dropout."""
     return weights if keep is None else (weights * keep[n]).mul_(scale)
+
+
+def _join(groups: list[Tensor]) -> Tensor:
+    return groups[0] if len(groups) == 1 else torch.cat(groups, dim=1)
