@@ -46,12 +46,16 @@ def orphans(run_dir: Path) -> list[str]:
     return found
 
 
+SHARDED = ("trainer=fsdp", "trainer.accelerator=cpu")
+
+
+@pytest.mark.parametrize("trainer", [("trainer=ddp_cpu",), pytest.param(SHARDED, marks=pytest.mark.slow)])
 def test_attn_starts_processes_that_a_signal_saves_and_that_go_on(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    trainer: tuple[str, ...], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """One start of everything: parent, agent, two workers; SIGTERM in the middle, then resume=NAME to the end."""
     run_dir = tmp_path / "runs/documents/one"
-    words = [*SMALL, "trainer.max_epochs=100000", "trainer=ddp_cpu", "checkpoints.every_steps=5", f"run_dir={run_dir}"]
+    words = [*SMALL, *trainer, "trainer.max_epochs=100000", "checkpoints.every_steps=5", f"run_dir={run_dir}"]
     process = processes.start(command, *words)
     end = time.monotonic() + 200
     while not (run_dir / "checkpoints/previous.ckpt").exists():
