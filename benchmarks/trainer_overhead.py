@@ -53,7 +53,7 @@ def default(config: dict[str, Any], data: Any, steps: int, validates: bool = Tru
             module.on_train_epoch_end = lambda: None  # type: ignore[method-assign]
         with tempfile.TemporaryDirectory() as folder:
             trainer = build_trainer(config, Path(folder))
-            with dealing(data, config["seed"], lambda: trainer.fit_loop.epoch_progress.current.processed, 0):
+            with dealing(data, config, trainer):
                 trainer.fit(module, datamodule=data)
             assert trainer.global_step == steps
 
