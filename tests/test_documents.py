@@ -82,7 +82,7 @@ def test_every_attn_command_works_as_shown(
     if words[0] == "train" and not any(word.startswith("-") and word != "-m" for word in words):
         words += ["debug=one_pass"]
     if words[0] == "find":
-        words += ["steps=10"]
+        words += ["steps=10"] if words[1] == "lr" else ["steps=1", "memory=1"]  # else it fills half of what is free
     if words[0] in ("eval", "predict"):
         task = "documents" if task == "graph" and words[0] == "predict" else task  # a graph has nothing to predict from
         before = ["train", f"task={task}", f"data={task}/synthetic", "debug=one_pass", "run_dir=RUN"]
