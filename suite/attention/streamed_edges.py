@@ -43,10 +43,8 @@ class _Mix(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         (M, H), receivers = scores.shape, edges.receivers
         G = group_size(M, H)
-        threshold = round(dropout_p * LANES) / LANES
-        ctx.scale = 1.0 / (1.0 - threshold) if threshold < 1.0 else 0.0
         weights = scores.new_empty(H // G, M, G)
-        keep = keep_mask(weights.shape, dropout_p, scores.device) if threshold else None
+        keep, ctx.scale = draw_mask(weights, dropout_p)
         pattern, parts = edges.sparsity.heads(G), []
         for n, w in enumerate(weights):
             heads = slice(n * G, (n + 1) * G)
@@ -82,6 +80,14 @@ class _Mix(torch.autograd.Function):
                 m += segment_sum(asked, receivers)
             d_scores.append(d_s.addcmul_(w, rows(m, receivers.ids), value=-1.0))
         return _join(d_scores), _join(d_value), None, None
+
+
+def draw_mask(weights: Tensor, dropout_p: float) -> tuple[Tensor | None, float]:
+    """What of the weights is kept, None for all, and what kept weights are multiplied with."""
+    threshold = round(dropout_p * LANES) / LANES
+    if not threshold:
+        return None, 1.0
+    return keep_mask(weights.shape, dropout_p, weights.device), 1.0 / (1.0 - threshold) if threshold < 1.0 else 0.0
 
 
 def kept_weights(weights: Tensor, keep: Tensor | None, n: int, scale: float) -> Tensor:

@@ -7,10 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from suite.attention.dropout import LANES, keep_mask
 from suite.attention.edges import Edges
 from suite.attention.segments import rows, segment_sum, softmax_into
-from suite.attention.streamed_edges import group_size, kept_weights
+from suite.attention.streamed_edges import draw_mask, group_size, kept_weights
 
 
 def takes_turns(num_edges: int, num_heads: int) -> bool:
@@ -39,11 +38,9 @@ class _MixSums(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         M, H = len(edges), value.shape[1]
         G = group_size(M, H)
-        threshold = round(dropout_p * LANES) / LANES
         ctx.edges, ctx.slope = edges, slope
-        ctx.scale = 1.0 / (1.0 - threshold) if threshold < 1.0 else 0.0
         weights = value.new_empty(H // G, M, G)
-        keep = keep_mask(weights.shape, dropout_p, value.device) if threshold else None
+        keep, ctx.scale = draw_mask(weights, dropout_p)
         below = torch.empty(weights.shape, dtype=torch.bool, device=value.device)
         pattern, context = edges.sparsity.heads(G), value.new_empty(len(edges.receivers), *value.shape[1:])
         for n, w in enumerate(weights):
