@@ -66,7 +66,7 @@ def show(name: str, calls: dict[str, Callable[[], object]], rounds: int, steps: 
     loop, run = (statistics.median(samples[key]) / steps for key in calls)
     pairs = zip(samples["bare"], samples["default"], strict=True)
     added = statistics.median(mine - other for other, mine in pairs) / steps
-    print(f"{name:14} {loop:10.3f}  {run:12.3f}  {added:6.3f}")
+    print(f"{name:14} {loop:10.3f}  {run:12.3f}  {added:6.3f}  {added / loop:6.1%}")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,5 +1,6 @@
 """Where configs lie: the suite's own package, then those of every installed package that adds tasks."""
 
+from functools import cache
 from importlib.metadata import entry_points
 from importlib.resources import files
 from typing import Any
@@ -7,13 +8,14 @@ from typing import Any
 GROUP = "attention_suite.tasks"
 
 
-def config_packages() -> list[str]:
-    """Import names of all packages that hold configs, the suite's own first: ``["conf", "mylab.conf"]``.
+@cache  # looking through everything installed takes tens of milliseconds
+def config_packages() -> tuple[str, ...]:
+    """Import names of all packages that hold configs, the suite's own first: ``("conf", "mylab.conf")``.
 
     A package adds itself with an entry point in the group ``attention_suite.tasks`` whose value is the package of its
     configs; it holds ``task/NAME.yaml`` and whatever presets that task names.
     """
-    return ["conf", *sorted({entry.value for entry in entry_points(group=GROUP)} - {"conf"})]
+    return ("conf", *sorted({entry.value for entry in entry_points(group=GROUP)} - {"conf"}))
 
 
 def presets(group: str) -> dict[str, Any]:

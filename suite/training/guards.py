@@ -30,6 +30,11 @@ class Finite(pl.Callback):
         self.folder = folder
         self._batch = 0
         self._losses: list[Tensor] = []
+        self._parameters: list[Tensor] = []
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Find the parameters once: walking through the modules takes longer than the look itself."""
+        self._parameters = list(pl_module.parameters())
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -46,7 +51,7 @@ class Finite(pl.Callback):
     ) -> None:
         """Look at losses and gradients together; only where something is wrong find out what."""
         losses, self._losses = self._losses, []
-        gradients = [] if _scaled(trainer) else [p.grad for p in pl_module.parameters() if p.grad is not None]
+        gradients = [] if _scaled(trainer) else [p.grad for p in self._parameters if p.grad is not None]
         norms = torch._foreach_norm([_values(gradient) for gradient in gradients])
         total = torch.stack([loss.float() for loss in losses] + [norm.float() for norm in norms]).sum()
         cut = isinstance(trainer.strategy, Sharded)
