@@ -104,8 +104,9 @@ def reference(call: Call) -> AttentionOutput:
 def sdpa(call: Call) -> AttentionOutput:
     """torch's fused kernels, for every score that is an inner product."""
     query, key = _vectors(call, call.query, call.key)
-    causal = isinstance(call.pattern, Causal) and call.mask is None and call.bias is None
-    causal = causal and bool(query.shape[2] == key.shape[2])  # torch's own causal mask is aligned otherwise
+    causal = False  # torch's own causal mask is aligned otherwise where lengths differ
+    if isinstance(call.pattern, Causal) and call.mask is None and call.bias is None and query.shape[2] == key.shape[2]:
+        causal = True  # a plain bool, also while lengths are symbols of a compiler
     mask = None if causal else call.masked()[0]
     if call.bias is not None:
         mask = call.bias.to(query.dtype) if mask is None else _as_bias(mask, call.bias.to(query.dtype))

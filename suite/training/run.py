@@ -19,6 +19,7 @@ def prepare(config: dict[str, Any]) -> tuple[Any, Any]:
 
     from suite.training.ahead import check_prefetch
     from suite.training.build import build_data, build_module
+    from suite.training.compiling import compile_parts
     from suite.training.resident import check_resident
 
     check_prefetch(config.get("prefetch", 0))
@@ -33,15 +34,6 @@ def prepare(config: dict[str, Any]) -> tuple[Any, Any]:
     if config.get("compile"):
         compile_parts(module.net)
     return data, module
-
-
-def compile_parts(net: Any) -> None:
-    """Compile the children of a network in place: compiled whole it would not be where tasks call its methods.
-
-    The names of its weights stay what they are, so checkpoints do not know.
-    """
-    for child in net.children():
-        child.compile(dynamic=True)
 
 
 def record(run_dir: Path, config: dict[str, Any], data: Any, resumed: bool) -> None:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch._dynamo.testing import CompileCounter
 
 from suite.attention import fused, streamed
 from suite.attention.alignment import Entmax15, Sigmoid, Softmax, Sparsemax
@@ -269,3 +270,23 @@ def test_flex_attention_equals_the_reference(pattern, monkeypatch):
     call = Call(query, key, value, Cosine(H), Softmax(0.5), pattern)
     with torch.no_grad():
         torch.testing.assert_close(fused.flex(call).context, reference(call).context)
+
+
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
+@pytest.mark.parametrize("pattern", [Full(), Causal()], ids=["full", "causal"])
+@pytest.mark.parametrize("masked", [False, True], ids=["unmasked", "masked"])
+@pytest.mark.parametrize("cross", [False, True], ids=["self", "cross"])
+def test_one_compilation_serves_all_lengths(pattern, masked, cross):
+    torch.compiler.reset()
+    backend = CompileCounter()
+    attention = Attention(pattern=pattern).eval()
+    compiled = torch.compile(attention, backend=backend, dynamic=True, fullgraph=True)
+    for batch, length in ((3, 5), (2, 7), (5, 6)):  # sizes that are equal would be one symbol
+        num_keys = length * 2 if cross else length
+        query = torch.randn(batch, 4, length, 8)
+        key, value = (torch.randn(batch, 4, num_keys, 8) for _ in range(2))
+        mask = (torch.arange(num_keys) < torch.arange(1, batch + 1)[:, None])[:, None, None] if masked else None
+        torch.testing.assert_close(
+            compiled(query, key, value, mask=mask).context, attention(query, key, value, mask=mask).context
+        )
+    assert backend.frame_count == 1
