@@ -11,6 +11,7 @@ from torch import nn
 from suite.config import compose
 from suite.errors import UserError
 from suite.training.averaging import WeightAveraging
+from suite.training.compiling import compile_parts
 from suite.training.launch import launch
 from suite.training.resume import FREE
 from tests.training import processes
@@ -58,6 +59,16 @@ def test_options_of_the_trainer_train(option: str, tmp_path: Path) -> None:
     assert losses[-1] < losses[0]
 
 
+def test_blocks_of_stacks_are_compiled_and_what_holds_none_as_a_whole() -> None:
+    net = nn.ModuleDict({"stack": nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)]), "whole": nn.Sequential(nn.Tanh())})
+    net["deep"] = nn.ModuleDict({"stack": nn.ModuleList([nn.GELU()]), "norm": nn.LayerNorm(2)})
+    names = list(net.state_dict())
+    compile_parts(net)
+    compiled = {name for name, part in net.named_modules() if part._compiled_call_impl is not None}
+    assert compiled == {"stack.0", "stack.1", "whole", "deep.stack.0", "deep.norm"}
+    assert list(net.state_dict()) == names
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the compiler gives several of its own, about its own calls
 @pytest.mark.parametrize("task", TASKS)
@@ -65,6 +76,7 @@ def test_a_compiled_network_trains_to_the_same_numbers(task: str, tmp_path: Path
     figures = []
     steady = {  # compiled, dropout is torch's own and draws other masks
         "graph": ["model.dropout=0", "model.feature_dropout=0", "attention.dropout=0"],
+        "recommender": ["model.dropout=0", "attention.dropout=0"],
         "speech": ["model.encoder.dropout=0", "model.decoder.dropout=0"],
     }
     for compiled in ("false", "true"):
