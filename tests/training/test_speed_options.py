@@ -59,6 +59,7 @@ def test_options_of_the_trainer_train(option: str, tmp_path: Path) -> None:
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.filterwarnings("ignore")  # the compiler's own, while it is imported
 def test_blocks_of_stacks_are_compiled_and_what_holds_none_as_a_whole() -> None:
     net = nn.ModuleDict({"stack": nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)]), "whole": nn.Sequential(nn.Tanh())})
     net["deep"] = nn.ModuleDict({"stack": nn.ModuleList([nn.GELU()]), "norm": nn.LayerNorm(2)})
