@@ -102,8 +102,7 @@ def check_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
             f"mask must be bool with True = may attend, got {mask.dtype}; numbers to add to the scores go into bias=, "
             "a 0/1 mask becomes one by mask.bool(), and the padding mask of nn.MultiheadAttention by ~mask"
         )
-    pairs = zip(mask.shape[::-1], shape[::-1], strict=False)
-    fits = mask.dim() <= len(shape) and all(m == 1 or m == n for m, n in pairs)  # ``in`` fails on a compiler's symbols
+    fits = mask.dim() <= len(shape) and all(m in (1, n) for m, n in zip(mask.shape[::-1], shape[::-1], strict=False))
     if not fits:
         raise ValueError(
             f"mask of shape {tuple(mask.shape)} does not broadcast to (batch, heads, queries, keys) = {tuple(shape)}; "
