@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from suite.training.shards import blocks
+
 
 def compile_parts(net: nn.Module) -> None:
     """Compile a network in place: each block of a stack (``nn.ModuleList``), and whole what holds no stack.
@@ -13,7 +15,7 @@ def compile_parts(net: nn.Module) -> None:
         if isinstance(child, nn.ModuleList):
             for block in child:
                 block.compile(dynamic=True)
-        elif any(isinstance(part, nn.ModuleList) and len(part) for part in child.modules()):
+        elif next(blocks(child), None) is not None:
             compile_parts(child)
         else:
             child.compile(dynamic=True)

@@ -25,15 +25,16 @@ def shard(net: nn.Module, mesh: DeviceMesh) -> None:
     """
     for parameter in net.parameters():  # convolutions may keep theirs channels last, which FSDP2 cannot cut
         parameter.data = parameter.data.contiguous()
-    for block in _blocks(net):
+    for block in blocks(net):
         if any(True for _ in block.parameters()) and _methods(block) <= {"forward", "extra_repr"}:
             fully_shard(block, mesh=mesh)
     fully_shard(net, mesh=mesh)
 
 
-def _blocks(module: nn.Module) -> Iterator[nn.Module]:
+def blocks(module: nn.Module) -> Iterator[nn.Module]:
+    """The members of the outermost ``nn.ModuleList``s inside a module."""
     for child in module.children():
-        yield from child if isinstance(child, nn.ModuleList) else _blocks(child)
+        yield from child if isinstance(child, nn.ModuleList) else blocks(child)
 
 
 def _methods(module: nn.Module) -> set[str]:
