@@ -98,9 +98,10 @@ def pyg(layer: type[nn.Module], data: GraphData) -> tuple[Callable[[], object], 
     return runner(net, lambda: net(x, graph.edge_index), optimizer, batch.split["train"], batch.labels)
 
 
-def ours(model: str, data: GraphData) -> tuple[Callable[[], object], Callable[[], object]]:
+def ours(model: str, data: GraphData, *overrides: str) -> tuple[Callable[[], object], Callable[[], object]]:
     """The suite's network, in the same loop."""
-    module, batch = build_module(compose(["task=graph", f"model=graph/{model}"]), data.facts()), data.batch
+    config = compose(["task=graph", f"model=graph/{model}", *overrides])
+    module, batch = build_module(config, data.facts()), data.batch
     net, optimizer = module.net, module.configure_optimizers()
     return runner(net, lambda: net(batch.features, batch.edges).logits, optimizer, batch.split["train"], batch.labels)
 
@@ -117,6 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
     candidates = {
         "PyG GATConv": pyg(GATConv, data),
         "ours GAT": ours("gat", data),
+        "ours GAT, compiled": ours("gat", data, "attention.implementation=compiled"),
         "PyG GATv2Conv": pyg(GATv2Conv, data),
         "ours GATv2": ours("gatv2", data),
     }

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from suite.attention.alignment import Alignment, Softmax
+from suite.attention.compiled import attend_compiled
 from suite.attention.functional import AttentionOutput, attend
 from suite.attention.patterns import Causal, Full, Pattern, Tile
 from suite.attention.scores import InnerProduct, Score
@@ -54,13 +55,14 @@ class Call:
 Path = Callable[[Call], AttentionOutput]
 
 
-def choose(call: Call) -> Path:
+def choose(call: Call, compiled_kernels: bool = False) -> Path:
     """The fastest path that serves a call: the first row that holds, by benchmarks/attention_block.py and its kin.
 
     | score and alignment              | pattern and bias         | and                     | path          |
     |----------------------------------|--------------------------|-------------------------|---------------|
     | inner product, softmax           | tiles, no bias, no mask  | CUDA, no dropout        | ``flex``      |
     | any score, row-wise alignment    | tiles, no bias           |                         | ``tiled``     |
+    | inner product, softmax           | on positions, no bias    | compiled kernels wanted | ``compiled``  |
     | inner product, softmax           | on positions, no bias    | CPU, dropout            | ``streamed``  |
     | inner product, softmax           | on positions             |                         | ``sdpa``      |
     | wide score, row-wise alignment   | on positions, no bias    | above ``CHUNK`` entries | ``chunked``   |
@@ -78,6 +80,8 @@ def choose(call: Call) -> Path:
         return sdpa if product else reference
     if plain and call.pattern.tiles(call.query.shape[2], call.key.shape[2]) is not None:
         return flex if product and not cpu and call.dropout_p == 0.0 and call.mask is None else tiled
+    if product and call.bias is None and compiled_kernels:
+        return compiled
     if product:
         return streamed if cpu and call.dropout_p > 0.0 and call.bias is None else sdpa
     if plain and call.score.wide and call.query.numel() * call.key.shape[2] > CHUNK:
@@ -122,6 +126,14 @@ def streamed(call: Call) -> AttentionOutput:
     causal = isinstance(call.pattern, Causal)
     bands = causal_bands(query.shape[2], key.shape[2]) if causal else None
     return AttentionOutput(attend_streamed(query, key, call.value, call.masked()[0], call.dropout_p, bands), None)
+
+
+def compiled(call: Call) -> AttentionOutput:
+    """The compiled kernels, where a user asks for them."""
+    query, key = _vectors(call, call.query, call.key)
+    causal = isinstance(call.pattern, Causal)
+    mask = call.mask if causal else call.masked()[0]
+    return AttentionOutput(attend_compiled(query, key, call.value, mask, causal, call.dropout_p), None)
 
 
 def tiled(call: Call) -> AttentionOutput:

@@ -2,23 +2,34 @@
 
 # N receivers (queries), S senders (keys and values; S = N within one graph), M edges, H heads, D head width, F features
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from suite.attention.compiled_edges import attend_edges_compiled, spmm_compiled
+from suite.attention.compiled_nodes import dropout_compiled
 from suite.attention.csr import Sparsity, spmm
 from suite.attention.dropout import dropout
 from suite.attention.edges import Edges
 from suite.attention.functional import AttentionOutput
+from suite.attention.native import library
 from suite.attention.scores import GATScore, Score
 from suite.attention.streamed_edges import mix_edges
 from suite.attention.streamed_sums import mix_sums, takes_turns
 
 
 def attend_edges(
-    query: Tensor, key: Tensor, value: Tensor, edges: Edges, *, score: Score, dropout_p: float = 0.0
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    edges: Edges,
+    *,
+    score: Score,
+    dropout_p: float = 0.0,
+    value_dropout: float = 0.0,
 ) -> AttentionOutput:
     """Attention along edges: ``attend`` with an adjacency mask, at a cost that grows with the edges alone.
 
@@ -27,8 +38,9 @@ def attend_edges(
 
     Shape: query (N, H, D), key (S, H, D), value (S, H, V) -> context (N, H, V), weights (M, H) in the caller's order.
     ``dropout_p`` drops weights on their way into the context; the weights returned are whole and sum to 1 over the
-    edges of a receiver. A receiver without edges gets zeros.
+    edges of a receiver. ``value_dropout`` drops entries of ``value``. A receiver without edges gets zeros.
     """
+    value = dropout(value, value_dropout)
     if isinstance(score, GATScore) and takes_turns(len(edges), value.shape[1]):
         terms = score.node_terms(query, key)
         context, weights = mix_sums(*terms, score.negative_slope, value, edges, dropout_p)
@@ -38,10 +50,18 @@ def attend_edges(
 
 
 def attend_edges_reference(
-    query: Tensor, key: Tensor, value: Tensor, edges: Edges, *, score: Score, dropout_p: float = 0.0
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    edges: Edges,
+    *,
+    score: Score,
+    dropout_p: float = 0.0,
+    value_dropout: float = 0.0,
 ) -> AttentionOutput:
     """``attend_edges`` in plain gathers and scatters: what defines it, and what ``torch.export`` can trace."""
     receiver, sender = edges.receivers.ids, edges.senders
+    value = dropout(value, value_dropout)
     scores = score.pairs(query[receiver], key[sender])  # (M, H)
     index = receiver[:, None].expand_as(scores)
     largest = scores.new_zeros(query.shape[:2]).scatter_reduce(0, index, scores.detach(), "amax", include_self=False)
@@ -59,13 +79,28 @@ class SparseRows:
         self.sparsity = sparsity
         self.values = values
 
-    def dropout(self, p: float, training: bool = True) -> "SparseRows":
+    def dropped(self, p: float, training: bool = True, drop: Callable[..., Tensor] = dropout) -> "SparseRows":
         """Drop stored entries only: zeros stay zero, so this is dropout of the dense matrix at 1 % of its cost."""
-        return SparseRows(self.sparsity, dropout(self.values, p, training))
+        return SparseRows(self.sparsity, drop(self.values, p, training))
 
-    def linear(self, weight: Tensor) -> Tensor:
+    def linear(self, weight: Tensor, product: Callable[[Sparsity, Tensor, Tensor], Tensor] = spmm) -> Tensor:
         """x @ weight^T: weight (E, F) -> (N, E)."""
-        return spmm(self.sparsity, self.values, weight.t())
+        return product(self.sparsity, self.values, weight.t())
+
+
+class Kernels(NamedTuple):
+    """What a layer computes with, and a network around it."""
+
+    attend: Callable[..., AttentionOutput]
+    product: Callable[[Sparsity, Tensor, Tensor], Tensor]
+    dropout: Callable[[Tensor, float, bool], Tensor]
+
+
+IMPLEMENTATIONS = {
+    "auto": Kernels(attend_edges, spmm, dropout),
+    "reference": Kernels(attend_edges_reference, spmm, dropout),
+    "compiled": Kernels(attend_edges_compiled, spmm_compiled, dropout_compiled),
+}
 
 
 class GraphAttention(nn.Module):
@@ -82,7 +117,8 @@ class GraphAttention(nn.Module):
         dropout: probability of dropping an attention weight while training.
         feature_dropout: the same for entries of the projected features, W x, before they are mixed (the authors' code
             has it; the paper does not say).
-        implementation: "auto" for the CSR kernels, "reference" for plain gathers and scatters.
+        implementation: "auto" for the CSR kernels, "reference" for plain gathers and scatters, "compiled" for C++ kernels
+            of ``GATScore`` on a CPU, which are built once and need a compiler (``suite.attention.native``).
 
     Shape: x (N, F), dense or ``SparseRows`` -> context (N, H * D) for concat, (N, D) for mean; weights (M, H).
     """
@@ -99,16 +135,21 @@ class GraphAttention(nn.Module):
         dropout: float = 0.0,
         feature_dropout: float = 0.0,
         bias: bool = True,
-        implementation: Literal["auto", "reference"] = "auto",
+        implementation: Literal["auto", "reference", "compiled"] = "auto",
     ) -> None:
         super().__init__()
-        if implementation not in ("auto", "reference"):
-            raise ValueError(f"implementation must be 'auto' or 'reference', got {implementation!r}")
+        if implementation not in IMPLEMENTATIONS:
+            raise ValueError(f"implementation must be one of {', '.join(IMPLEMENTATIONS)}, got {implementation!r}")
+        if implementation == "compiled":
+            if not isinstance(score, GATScore):
+                name = type(score).__name__
+                raise ValueError(f"implementation='compiled' computes GATScore over edges, not {name}; use 'auto'")
+            library()  # told here rather than in the first step, where it cannot be built
         if combine not in ("concat", "mean"):
             raise ValueError(f"combine must be 'concat' or 'mean', got {combine!r}")
         self.num_heads, self.head_dim, self.combine = num_heads, head_dim, combine
         self.dropout, self.feature_dropout = dropout, feature_dropout
-        self.attend = attend_edges if implementation == "auto" else attend_edges_reference
+        self.kernels = IMPLEMENTATIONS[implementation]
         self.score = score
         self.value_proj = _glorot(num_heads * head_dim, in_dim)
         self.query_proj = None if shared else _glorot(num_heads * head_dim, in_dim)
@@ -120,14 +161,13 @@ class GraphAttention(nn.Module):
         """Attend along ``edges``; returns the joined heads and the weights of every edge."""
         value = self._project(x, self.value_proj)
         query = value if self.query_proj is None else self._project(x, self.query_proj)
-        key, value = value, dropout(value, self.feature_dropout, self.training)
-        weight_dropout = self.dropout if self.training else 0.0
-        context, weights = self.attend(query, key, value, edges, score=self.score, dropout_p=weight_dropout)
+        drops = {"dropout_p": self.dropout, "value_dropout": self.feature_dropout} if self.training else {}
+        context, weights = self.kernels.attend(query, value, value, edges, score=self.score, **drops)
         context = context.flatten(1) if self.combine == "concat" else context.mean(dim=1)
         return AttentionOutput(context if self.bias is None else context + self.bias, weights)
 
     def _project(self, x: Tensor | SparseRows, weight: Tensor) -> Tensor:
-        rows = x.linear(weight) if isinstance(x, SparseRows) else F.linear(x, weight)
+        rows = x.linear(weight, self.kernels.product) if isinstance(x, SparseRows) else F.linear(x, weight)
         return rows.view(-1, self.num_heads, self.head_dim)
 
 

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from suite.attention.alignment import Alignment, Softmax
 from suite.attention.functional import AttentionOutput, check_shapes
 from suite.attention.fused import Call, choose, reference
+from suite.attention.native import library
 from suite.attention.patterns import Full, Pattern
-from suite.attention.scores import ScaledDot, Score
+from suite.attention.scores import GATScore, InnerProduct, ScaledDot, Score
 
 
 class Attention(nn.Module):
@@ -24,11 +25,12 @@ class Attention(nn.Module):
         pattern: who may attend to whom; ``Full()`` unless given.
         dropout: probability of dropping a weight on its way into the context, while training.
         implementation: "auto" takes the fastest path that serves the call (``fused.choose``), "reference" the readable
-            one.
+            one, "compiled" adds C++ kernels for inner products with softmax on a CPU, which are built once and need a
+            compiler (``suite.attention.native``).
 
     Shape: query (B, H, L, D), key (B, H, S, D), value (B, H, S, V) -> context (B, H, L, V), weights (B, H, L, S) or
-    None. Raises ValueError for a dropout outside [0, 1), an unknown implementation and shapes that do not fit,
-    TypeError for a mask that is not bool.
+    None. Raises ValueError for a dropout outside [0, 1), an unknown implementation, choices that the compiled kernels
+    do not serve and shapes that do not fit, TypeError for a mask that is not bool.
 
     >>> import torch
     >>> from suite.attention.patterns import Causal
@@ -44,15 +46,17 @@ class Attention(nn.Module):
         alignment: Alignment | None = None,
         pattern: Pattern | None = None,
         dropout: float = 0.0,
-        implementation: Literal["auto", "reference"] = "auto",
+        implementation: Literal["auto", "reference", "compiled"] = "auto",
     ) -> None:
         super().__init__()
         if not 0.0 <= dropout < 1.0:
             raise ValueError(f"dropout must be a probability in [0, 1), got {dropout}")
-        if implementation not in ("auto", "reference"):
-            raise ValueError(f"implementation must be 'auto' or 'reference', got {implementation!r}")
+        if implementation not in ("auto", "reference", "compiled"):
+            raise ValueError(f"implementation must be 'auto', 'reference' or 'compiled', got {implementation!r}")
         self.score = ScaledDot() if score is None else score
         self.alignment = Softmax() if alignment is None else alignment
+        if implementation == "compiled":
+            _check_compiled(self.score, self.alignment)
         self.pattern = Full() if pattern is None else pattern
         self.dropout = dropout
         self.implementation = implementation
@@ -77,7 +81,8 @@ class Attention(nn.Module):
         call = self._call(query, key, value, mask, bias, previous)
         stateful = self.score.stateful or self.alignment.stateful
         readable = need_weights or stateful or self.implementation == "reference"
-        return (reference if readable else choose(call))(call)
+        path = reference if readable else choose(call, compiled_kernels=self.implementation == "compiled")
+        return path(call)
 
     def weights(
         self,
@@ -116,3 +121,14 @@ class Attention(nn.Module):
         if dropout is None:
             dropout = self.dropout if self.training else 0.0
         return Call(query, key, value, self.score, self.alignment, self.pattern, mask, bias, dropout, previous)
+
+
+def _check_compiled(score: Score, alignment: Alignment) -> None:
+    """Refuse choices that no compiled kernel serves, and a machine that cannot build one."""
+    serves = isinstance(score, InnerProduct | GATScore) and isinstance(alignment, Softmax)
+    if not serves:
+        raise ValueError(
+            "implementation='compiled' computes inner products with softmax, and GATScore over edges, not "
+            f"{type(score).__name__} with {type(alignment).__name__}; use implementation='auto'"
+        )
+    library()

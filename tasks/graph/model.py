@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.attention.build import build_edge_score
-from suite.attention.dropout import dropout
 from suite.attention.edges import Edges
 from suite.attention.graph import GraphAttention, SparseRows
 
@@ -74,8 +73,9 @@ class GraphAttentionNet(nn.Module):
 
     def forward(self, features: SparseRows | Tensor, edges: Edges) -> NodeOutput:
         """Classify every node."""
+        dropout = self.hidden.kernels.dropout
         if isinstance(features, SparseRows):
-            features = features.dropout(self.dropout, self.training)
+            features = features.dropped(self.dropout, self.training, dropout)
         else:
             features = dropout(features, self.dropout, self.training)
         first = self.hidden(features, edges)

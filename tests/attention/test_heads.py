@@ -14,6 +14,7 @@ from suite.attention.pooling import AttentionPooling, GatedProjection
 from suite.attention.positions import Alibi, RelativeBias, RelativeKeys, Rotary
 from suite.attention.scores import Additive, Dot, GATScore, GATv2Score, ScaledDot
 from suite.attention.segments import Segments
+from tests.attention.compiler import IMPLEMENTATIONS
 
 B, L, S, E, H = 2, 5, 7, 12, 3
 
@@ -34,7 +35,7 @@ def torch_twin(ours: MultiheadAttention, memory_dim: int) -> nn.MultiheadAttenti
     return theirs
 
 
-@pytest.mark.parametrize("implementation", ["auto", "reference"])
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 @pytest.mark.parametrize("cross", [False, True])
 def test_equals_torch_multihead_attention_in_values_and_gradients(implementation, cross):
     torch.manual_seed(0)

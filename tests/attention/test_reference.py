@@ -20,6 +20,7 @@ from suite.attention.module import Attention
 from suite.attention.patterns import Causal, Full, Window
 from suite.attention.scores import Additive, Concat, Cosine, Dot, GATv2Score, General, ScaledDot, Score
 from suite.attention.sparse import GlobalLocal
+from tests.attention.compiler import IMPLEMENTATIONS
 
 B, H, L, S, D, V = 2, 3, 5, 7, 4, 11  # distinct, so that no transposed axis can hide
 
@@ -157,7 +158,7 @@ def test_dropout_leaves_the_returned_weights_whole_and_the_context_right_on_aver
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
-@pytest.mark.parametrize("implementation", ["auto", "reference"])
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_no_nan_where_rows_are_empty_in_any_precision(dtype, implementation, dropout):
     inputs = tensors(dtype)
@@ -171,7 +172,7 @@ def test_no_nan_where_rows_are_empty_in_any_precision(dtype, implementation, dro
 
 
 @pytest.mark.parametrize(("queries", "keys"), [(0, 3), (3, 0), (1, 1), (0, 0)])
-@pytest.mark.parametrize("implementation", ["auto", "reference"])
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_lengths_of_zero_and_one(queries, keys, implementation):
     inputs = tensors(L=queries, S=keys)
     for pattern, dropout in itertools.product((Full(), Causal(), Window(1, 1)), (0.0, 0.5)):
@@ -238,7 +239,7 @@ def test_shapes_that_do_not_fit_are_refused():
 def test_bad_choices_are_refused():
     with pytest.raises(ValueError, match=r"dropout must be a probability in \[0, 1\), got 1.0"):
         Attention(dropout=1.0)
-    with pytest.raises(ValueError, match="implementation must be 'auto' or 'reference', got 'fast'"):
+    with pytest.raises(ValueError, match="implementation must be 'auto', 'reference' or 'compiled', got 'fast'"):
         Attention(implementation="fast")
 
 

@@ -1,0 +1,212 @@
+// Softmax attention with dropout on a CPU, forward and backward: a block of queries at a time, nothing kept between.
+//
+// B batch, H heads, L queries, S keys, D width of a query and a key, V width of a value. Kept for the way back is one
+// number a query, log sum exp of its scores; weights and dropout are made again.
+
+#include <cstring>
+
+#include "products.h"
+
+template <class T>
+struct Array {  // rows (b, h, n) of contiguous numbers
+  T* data;
+  int64_t strides[4];
+  T* row(int64_t b, int64_t h, int64_t n = 0) const { return data + b * strides[0] + h * strides[1] + n * strides[2]; }
+  int64_t stride() const { return strides[2]; }
+};
+
+template <class T>
+struct Call {
+  int64_t B, H, L, S, D, V, threads, causal;
+  double dropout;
+  uint64_t seed;
+  Array<T> query, key, value, context;
+  Array<const uint8_t> mask;  // (B, H, L, S), 1 = may attend; data null: all may
+  T* normaliser;              // (B, H, L)
+};
+
+template <class T>
+struct Gradients {
+  Array<T> context, query, key, value;
+};
+
+template <class T>
+constexpr T FORBIDDEN = static_cast<T>(-1e30);  // added to a score, it makes the weight 0
+
+// Queries at a time: 128 KiB of scores, and whole tiles.
+template <class T>
+static int64_t block_size(const Call<T>& call) {
+  const int64_t fitting = (1 << 17) / static_cast<int64_t>(sizeof(T)) / std::max<int64_t>(padded<T>(call.S), 1);
+  return std::clamp<int64_t>(fitting / 6 * 6, 12, 96);
+}
+
+// One head and the scores of a block of its queries.
+template <class T>
+class Head {
+ public:
+  explicit Head(const Call<T>& call)
+      : call(call), stride(padded<T>(call.S)), keys(stride * call.D),
+        scores(block_size(call) * stride), bias(stride), row_bias(stride) {}
+
+  void begin(int64_t number) {
+    n = number, b = number / call.H, h = number % call.H;
+    mask = call.mask.data ? call.mask.row(b, h) : nullptr;
+    reach = call.S;
+    if (mask && call.mask.stride() == 0) reach = read_mask(mask, bias);  // one mask for all queries
+    else read_mask(nullptr, bias);
+    pack_transposed(call.D, reach, call.key.row(b, h), call.key.stride(), keys + 0);
+  }
+
+  // Scores of the queries first to first + rows; keys from ``end`` on are forbidden to all of them.
+  void score(int64_t first, int64_t rows) {
+    const Left<T> queries{call.query.row(b, h, first), call.query.stride(), 1};
+    end = stop(first + rows - 1);
+    product<T>(rows, end, call.D, queries, keys, call.D, scores, stride);
+  }
+
+  Dropout<T> dropout(int64_t l) const { return {call.dropout, call.seed, static_cast<uint64_t>(n * call.L + l)}; }
+
+  // Forbid what the mask and the order forbid in row i; returns the padded number of keys that are left.
+  int64_t forbid(int64_t first, int64_t i, T*& row) {
+    row = scores + i * stride;
+    const int64_t own = stop(first + i), wide = (own + WIDTH<T> - 1) / WIDTH<T> * WIDTH<T>;
+    std::fill(row + own, row + wide, FORBIDDEN<T>);
+    const T* added = bias;
+    if (mask && call.mask.stride() != 0) {
+      read_mask(mask + (first + i) * call.mask.stride(), row_bias);
+      added = row_bias;
+    }
+    for (int64_t s = 0; s < wide; s += WIDTH<T>) store(row + s, load(row + s) + load(added + s));
+    return wide;
+  }
+
+  const Call<T>& call;
+  const int64_t stride;
+  int64_t n = 0, b = 0, h = 0, reach = 0, end = 0;
+  Buffer<T> keys, scores;
+
+ private:
+  // How many keys query l may attend to at most: the last query meets the last key.
+  int64_t stop(int64_t l) const {
+    return call.causal ? std::clamp<int64_t>(l + 1 + call.S - call.L, 0, reach) : reach;
+  }
+  // A row of the mask as what is added to scores; returns where its last key ends.
+  int64_t read_mask(const uint8_t* row, T* to) const {
+    int64_t last = 0;
+    const int64_t step = call.mask.strides[3];
+    std::fill(to, to + stride, row ? FORBIDDEN<T> : T(0));
+    if (row)
+      for (int64_t s = 0; s < call.S; ++s)
+        if (row[s * step]) to[s] = 0, last = s + 1;
+    return last;
+  }
+  const uint8_t* mask = nullptr;
+  Buffer<T> bias, row_bias;
+};
+
+template <class T>
+static void forward(const Call<T>& call) {
+  const int64_t size = block_size(call), wide_value = padded<T>(call.V);
+#pragma omp parallel num_threads(static_cast<int>(call.threads))
+  {
+    Head<T> head(call);
+    Buffer<T> values(wide_value * call.S), mixed(size * wide_value);
+#pragma omp for schedule(dynamic)
+    for (int64_t n = 0; n < call.B * call.H; ++n) {
+      head.begin(n);
+      pack(head.reach, call.V, call.value.row(head.b, head.h), call.value.stride(), values + 0);
+      for (int64_t first = 0; first < call.L; first += size) {
+        const int64_t rows = std::min(size, call.L - first);
+        head.score(first, rows);
+        for (int64_t i = 0; i < rows; ++i) {
+          T* row;
+          const int64_t wide = head.forbid(first, i, row);
+          const Dropout<T> drop = head.dropout(first + i);
+          Vector<T> tops = all(FORBIDDEN<T>), sums{};
+          for (int64_t s = 0; s < wide; s += WIDTH<T>) tops = load(row + s) > tops ? load(row + s) : tops;
+          const T top = std::max(largest<T>(tops), FORBIDDEN<T> / 2);  // so that an empty row has weights of 0
+          for (int64_t s = 0; s < wide; s += WIDTH<T>) {
+            const Vector<T> x = power(load(row + s) - top);
+            store(row + s, x);
+            sums += x;
+          }
+          const T total = sum<T>(sums), share = total == 0 ? T(0) : 1 / total;
+          for (int64_t s = 0; s < wide; s += WIDTH<T>) store(row + s, drop(load(row + s) * share, s));
+          if (wide < head.end) std::fill(row + wide, row + head.end, T(0));
+          call.normaliser[n * call.L + first + i] = total == 0 ? -FORBIDDEN<T> : top + std::log(total);
+        }
+        product<T>(rows, call.V, head.end, {head.scores, head.stride, 1}, values, head.reach, mixed, wide_value);
+        for (int64_t i = 0; i < rows; ++i)
+          std::copy_n(mixed + i * wide_value, call.V, call.context.row(head.b, head.h, first + i));
+      }
+    }
+  }
+}
+
+// d weights = dropout (d context . value);   d scores = weights (d weights - sum over keys of weights d weights).
+template <class T>
+static void backward(const Call<T>& call, const Gradients<T>& grad) {
+  const int64_t size = block_size(call), wide_value = padded<T>(call.V), wide_key = padded<T>(call.D);
+#pragma omp parallel num_threads(static_cast<int>(call.threads))
+  {
+    Head<T> head(call);
+    const int64_t stride = head.stride;
+    Buffer<T> values(stride * call.V), keys(call.S * wide_key), weights(stride), d_scores(size * stride);
+    Buffer<T> queries(size * wide_key), grads(size * wide_value);
+    Buffer<T> d_query(size * wide_key), d_key(call.S * wide_key), d_value(call.S * wide_value);
+#pragma omp for schedule(dynamic)
+    for (int64_t n = 0; n < call.B * call.H; ++n) {
+      head.begin(n);
+      const int64_t b = head.b, h = head.h, reach = head.reach;
+      pack_transposed(call.V, reach, call.value.row(b, h), call.value.stride(), values + 0);
+      pack(reach, call.D, call.key.row(b, h), call.key.stride(), keys + 0);
+      std::fill_n(d_key + 0, call.S * wide_key, T(0));
+      std::fill_n(d_value + 0, call.S * wide_value, T(0));
+      for (int64_t first = 0; first < call.L; first += size) {
+        const int64_t rows = std::min(size, call.L - first);
+        const Left<T> d_context{grad.context.row(b, h, first), grad.context.stride(), 1};
+        pack(rows, call.D, call.query.row(b, h, first), call.query.stride(), queries + 0);
+        pack(rows, call.V, d_context.data, d_context.row, grads + 0);
+        head.score(first, rows);
+        product<T>(rows, head.end, call.V, d_context, values, call.V, d_scores, stride);
+        for (int64_t i = 0; i < rows; ++i) {
+          T *row, *to = d_scores + i * stride;
+          const int64_t wide = head.forbid(first, i, row);
+          const Dropout<T> drop = head.dropout(first + i);
+          const T normaliser = call.normaliser[n * call.L + first + i];
+          Vector<T> means{};
+          for (int64_t s = 0; s < wide; s += WIDTH<T>) {
+            const Vector<T> x = power(load(row + s) - normaliser), left = drop(x, s);
+            means += left * load(to + s);
+            store(weights + s, x);
+            store(row + s, left);
+          }
+          const T mean = sum<T>(means);
+          for (int64_t s = 0; s < wide; s += WIDTH<T>)
+            store(to + s, load(row + s) * load(to + s) - load(weights + s) * mean);
+          if (wide < head.end) {
+            std::fill(row + wide, row + head.end, T(0));
+            std::fill(to + wide, to + head.end, T(0));
+          }
+        }
+        product<T>(rows, call.D, head.end, {d_scores, stride, 1}, keys, reach, d_query, wide_key);
+        for (int64_t i = 0; i < rows; ++i)
+          std::copy_n(d_query + i * wide_key, call.D, grad.query.row(b, h, first + i));
+        product<T>(head.end, call.D, rows, {d_scores, 1, stride}, queries, rows, d_key, wide_key, true);
+        product<T>(head.end, call.V, rows, {head.scores, 1, stride}, grads, rows, d_value, wide_value, true);
+      }
+      for (int64_t s = 0; s < call.S; ++s) {
+        std::copy_n(d_key + s * wide_key, call.D, grad.key.row(b, h, s));
+        std::copy_n(d_value + s * wide_value, call.V, grad.value.row(b, h, s));
+      }
+    }
+  }
+}
+
+#define FOR(T)                                                                                                         \
+  void attention_forward_##T(const Call<T>* call) { forward(*call); }                                                  \
+  void attention_backward_##T(const Call<T>* call, const Gradients<T>* grad) { backward(*call, *grad); }
+extern "C" {
+FOR(float)
+FOR(double)
+}

@@ -1,0 +1,151 @@
+"""The compiled kernels of graph attention, against the same layer in plain gathers and against PyG."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from suite.attention.compiled_edges import attend_edges_compiled, spmm_compiled
+from suite.attention.compiled_nodes import dropout_compiled, spread_nodes
+from suite.attention.csr import Sparsity, spmm
+from suite.attention.edges import Edges
+from suite.attention.graph import GraphAttention, attend_edges, attend_edges_reference
+from suite.attention.scores import GATScore, GATv2Score
+from tests.attention.compiler import needs_compiler
+
+pytestmark = needs_compiler
+
+
+def a_graph(N: int, S: int, M: int) -> Edges:
+    return Edges.from_index(torch.stack([torch.randint(S, (M,)), torch.randint(N, (M,)).sort().values]), N, S)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.tuples(*(st.integers(1, n) for n in (9, 9, 40))),
+    heads=st.sampled_from([(1, 7), (2, 3), (8, 8), (9, 5), (16, 8), (8, 16)]),
+    seed=st.integers(0, 99),
+    with_weights=st.booleans(),
+)
+def test_values_and_gradients_are_those_of_the_reference(sizes, heads, seed, with_weights):
+    torch.manual_seed(seed)
+    (N, S, M), (H, V) = sizes, heads
+    edges, score = a_graph(N, S, M), GATScore(H, V).double()
+    shapes = ((N, H, V), (S, H, V), (S, H, V))
+    inputs = [torch.randn(shape, dtype=torch.float64).requires_grad_() for shape in shapes]
+    results = []
+    for attend in (attend_edges_compiled, attend_edges_reference):
+        context, weights = attend(*inputs, edges, score=score)
+        loss = context.square().sum() + ((weights**3).sum() if with_weights else 0.0)
+        results.append([context, weights, *torch.autograd.grad(loss, [*inputs, *score.parameters()])])
+    torch.testing.assert_close(*results)
+
+
+@pytest.mark.parametrize(("H", "V"), [(1, 3), (8, 8), (5, 2)])
+def test_gradcheck_with_all_that_is_dropped(H, V):
+    torch.manual_seed(0)
+    edges, score = a_graph(5, 5, 17), GATScore(H, V).double()
+    x = torch.randn(5, H, V, dtype=torch.float64, requires_grad=True)
+
+    def call(x: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
+        torch.manual_seed(1)
+        return tuple(attend_edges_compiled(x, x, x, edges, score=score, dropout_p=0.4, value_dropout=0.3))
+
+    assert torch.autograd.gradcheck(call, (x, *score.parameters()))
+
+
+def test_weights_are_dropped_at_their_rate_on_the_way_into_the_context():
+    torch.manual_seed(0)
+    N, H = 2000, 3
+    index = torch.arange(N).repeat(2, 1)  # each node attends to itself alone, with weight 1
+    edges, x = Edges.from_index(index, N), torch.ones(N, H, 2)
+    context, weights = attend_edges_compiled(x, x, x, edges, score=GATScore(H, 2), dropout_p=0.6)
+    assert torch.equal(weights, torch.ones(N, H))
+    torch.testing.assert_close(context.unique(), torch.tensor([0.0, 2.5]))
+    assert abs((context[..., 0] == 0).double().mean() - 0.6) < 4 * (0.24 / (N * H)) ** 0.5
+
+
+def test_a_node_is_visited_once_for_terms_and_dropout():
+    torch.manual_seed(0)
+    x = torch.randn(70, 3, 5, dtype=torch.float64, requires_grad=True)
+    vectors = [torch.randn(3, 5, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+    ours = spread_nodes(x, *vectors, 0.0)
+    wanted = ((x * vectors[0]).sum(-1), (x * vectors[1]).sum(-1), x)
+    torch.testing.assert_close(ours, wanted)
+    results = [torch.autograd.grad(sum((y**2).sum() for y in out), [x, *vectors]) for out in (ours, wanted)]
+    torch.testing.assert_close(*results)
+
+
+@pytest.mark.parametrize("width", [1, 7, 64, 75])
+def test_sparse_products_are_those_of_torch(width):
+    torch.manual_seed(0)
+    dense = torch.rand(11, 13) * (torch.rand(11, 13) < 0.3)
+    rows, columns = dense.nonzero().T
+    pattern = Sparsity(
+        torch.cat([torch.zeros(1, dtype=torch.long), torch.bincount(rows, minlength=11).cumsum(0)]), columns, 13
+    )
+    other = torch.randn(13, width, requires_grad=True)
+    for product in (spmm_compiled, spmm):
+        out = product(pattern, dense[rows, columns], other)
+        torch.testing.assert_close(out, dense @ other)
+        torch.testing.assert_close(torch.autograd.grad(out.sum(), other)[0], dense.T @ torch.ones(11, width))
+
+
+def test_dropout_needs_no_mask():
+    torch.manual_seed(0)
+    x = torch.randn(1003, dtype=torch.float64, requires_grad=True)
+    y = dropout_compiled(x, 0.25)
+    kept = y != 0
+    torch.testing.assert_close(y, x * kept / 0.75)
+    torch.testing.assert_close(torch.autograd.grad(y.sum(), x)[0], kept.double() / 0.75)
+    assert dropout_compiled(x, 0.25, training=False) is x
+    assert dropout_compiled(torch.ones(5, dtype=torch.bfloat16), 0.25).dtype == torch.bfloat16
+    with pytest.raises(ValueError, match=r"dropout must be a probability in \[0, 1\), got 1.0"):
+        dropout_compiled(x, 1.0)
+
+
+def test_numbers_do_not_depend_on_the_threads():
+    edges, score, results = a_graph(300, 300, 2000), GATScore(8, 8), []
+    x = torch.randn(300, 8, 8, requires_grad=True)
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+        context, _ = attend_edges_compiled(x, x, x, edges, score=score, dropout_p=0.5, value_dropout=0.5)
+        results.append([context, *torch.autograd.grad(context.square().sum(), [x, *score.parameters()])])
+    torch.set_num_threads(1)
+    for other in results[1:]:
+        assert all(map(torch.equal, results[0], other))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(dtype):
+    torch.manual_seed(0)
+    edges, score, x = a_graph(6, 6, 20), GATScore(2, 3).to(dtype), torch.randn(6, 2, 3).to(dtype)
+    ours = attend_edges_compiled(x, x, x, edges, score=score)
+    x = x.float()
+    whole = attend_edges(x, x, x, edges, score=score.float())
+    torch.testing.assert_close(ours.context, whole.context.to(dtype))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_layer_equals_the_layer_without_kernels(shared):
+    torch.manual_seed(0)
+    edges, x = a_graph(30, 30, 100), torch.randn(30, 5)
+    layers = [
+        GraphAttention(5, 3, 2, GATScore(2, 3), shared=shared, implementation=implementation)
+        for implementation in ("compiled", "auto")
+    ]
+    layers[0].load_state_dict(layers[1].state_dict())
+    results = []
+    for layer in layers:
+        context, weights = layer(x, edges)
+        results.append([context, weights, *torch.autograd.grad(context.square().sum(), list(layer.parameters()))])
+    torch.testing.assert_close(*results)
+
+
+def test_a_score_that_no_kernel_serves_is_refused():
+    with pytest.raises(ValueError, match=r"computes GATScore over edges, not GATv2Score; use 'auto'"):
+        GraphAttention(5, 3, 2, GATv2Score(2, 3), implementation="compiled")
+    with pytest.raises(ValueError, match="implementation must be one of auto, reference, compiled, got 'fast'"):
+        GraphAttention(5, 3, 2, GATScore(2, 3), implementation="fast")

@@ -1,0 +1,83 @@
+"""Building the optional kernels, and what is said where it fails."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from suite.attention import native
+from suite.attention.module import Attention
+from tests.attention.compiler import COMPILER, needs_compiler
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A process that has loaded nothing, and an empty place to keep kernels."""
+    monkeypatch.setenv("SUITE_CACHE_DIR", str(tmp_path / "kept"))
+    native.library.cache_clear()
+    yield tmp_path / "kept"
+    native.library.cache_clear()
+
+
+def test_a_machine_without_a_compiler_is_told_so(fresh, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(
+        ValueError, match=r"needs a C\+\+ compiler, and no-such-compiler cannot be found; install .*'auto'"
+    ):
+        Attention(implementation="compiled")
+
+
+def test_a_compiler_that_fails_is_quoted(fresh, monkeypatch, tmp_path):
+    failing = tmp_path / "c++"
+    failing.write_text('#!/bin/sh\n[ "$1" = --version ] || { echo "x.cpp:1: error: no such flag" >&2; exit 1; }\n')
+    failing.chmod(0o755)
+    monkeypatch.setenv("CXX", str(failing))
+    with pytest.raises(
+        ValueError, match=r"cannot build the compiled kernels: x.cpp:1: error: no such flag; name an.*CXX"
+    ):
+        native.library()
+    assert not list(fresh.iterdir())  # nothing half made stays behind
+
+
+@needs_compiler
+def test_a_place_that_cannot_be_written_is_named(fresh, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SUITE_CACHE_DIR", str(tmp_path / "file" / "below"))
+    with pytest.raises(ValueError, match=r"cannot be kept in .*below \(Not a directory\); .*SUITE_CACHE_DIR"):
+        native.library()
+
+
+@needs_compiler
+def test_kernels_are_built_once_and_by_their_sources(fresh, monkeypatch):
+    native.library()
+    (kept,) = fresh.iterdir()
+    made = kept.stat().st_mtime_ns
+    native.library.cache_clear()
+    native.library()
+    assert [kept] == list(fresh.iterdir())
+    assert kept.stat().st_mtime_ns == made
+    monkeypatch.setattr(native, "FLAGS", (*native.FLAGS, "-DOTHER"))
+    native.library.cache_clear()
+    native.library()
+    assert len(list(fresh.iterdir())) == 2
+
+
+@needs_compiler
+def test_processes_that_start_together_each_find_whole_kernels(tmp_path):
+    code = (
+        "import torch; from suite.attention.compiled import attend_compiled as attend; x = torch.randn(1, 1, 4, 4);"
+        "torch.testing.assert_close(attend(x, x, x, None), (x @ x.mT).softmax(-1) @ x)"
+    )
+    environment = os.environ | {"SUITE_CACHE_DIR": str(tmp_path)}
+    started = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(3)]
+    assert [process.wait() for process in started] == [0, 0, 0]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@needs_compiler
+def test_the_sources_give_no_warning(tmp_path):
+    command = [COMPILER, *native.FLAGS, "-Wall", "-Wextra", "-Werror", *map(str, native.FOLDER.glob("*.cpp"))]
+    done = subprocess.run([*command, "-o", str(tmp_path / "kernels.so")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
