@@ -3,16 +3,16 @@
     python benchmarks/attention_block.py [--threads 1 2] [--rounds 7] [--dtype float32 bfloat16] [--quick]
 
 The block is the projections and the attention between them, with a padding mask; both sides train, without forming
-weights. Targets, as shares of the peer's time: 0.50 for lengths up to 64 and 0.70 at 200 to 400 in float32, 0.60 in
-bfloat16, 0.45 with dropout on the attention weights at every length. "products" is the time of our projections alone:
-no attention, however fast, gets below it.
+weights. "compiled" are the optional kernels, "products" the time of our projections alone: no attention, however fast,
+gets below it. Targets, as shares of the peer's time: 0.50 for lengths up to 64 and 0.70 at 200 to 400 in float32, 0.60
+in bfloat16, 0.45 with dropout on the attention weights at every length.
 """
 
 import argparse
 from collections.abc import Callable
 
 import torch
-from timing import interleaved, show
+from timing import implementations, interleaved, show
 from torch import Tensor, nn
 
 from suite.attention.heads import MultiheadAttention
@@ -39,9 +39,12 @@ def candidates(
     keep = torch.arange(length) < torch.randint(length // 2, length + 1, (batch, 1))
     peer = nn.MultiheadAttention(width, heads, dropout, batch_first=True, dtype=dtype)
     ahead = torch.ones(length, length, dtype=torch.bool).triu(1) if causal else None
-    ours = MultiheadAttention(width, heads, Attention(pattern=Causal() if causal else Full(), dropout=dropout)).to(
-        dtype
-    )
+
+    blocks: dict[str, MultiheadAttention] = {}
+    for name in implementations():
+        attention = Attention(pattern=Causal() if causal else Full(), dropout=dropout, implementation=name)
+        blocks[f"ours, {name}"] = MultiheadAttention(width, heads, attention).to(dtype)
+    block = blocks["ours, auto"]
 
     def backward(out: Tensor) -> None:
         x.grad = None
@@ -51,9 +54,12 @@ def candidates(
         "nn.MultiheadAttention": lambda: backward(
             peer(x, x, x, key_padding_mask=~keep, attn_mask=ahead, need_weights=False)[0]
         ),
-        "ours": lambda: backward(ours(x, mask=keep[:, None, None]).context),
+        **{
+            name: lambda block=block: backward(block(x, mask=keep[:, None, None]).context)
+            for name, block in blocks.items()
+        },
         "products": lambda: backward(
-            ours.output_proj(ours.query_proj(x)) + ours.key_proj(x) + ours.value_proj(x),
+            block.output_proj(block.query_proj(x)) + block.key_proj(x) + block.value_proj(x),
         ),
     }
 

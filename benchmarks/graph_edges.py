@@ -15,14 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from timing import interleaved, show
+from timing import implementations, interleaved, show
 from torch import Tensor
 
 from suite.attention.edges import Edges
 from suite.attention.graph import GraphAttention
 from suite.attention.scores import GATScore
 
-PEER, OURS = "PyG GATConv", "ours GAT"
+PEER, OURS = "PyG GATConv", "ours GAT, "  # with an implementation
 
 
 def inputs(num_edges: int) -> tuple[Tensor, Tensor]:
@@ -36,8 +36,10 @@ def inputs(num_edges: int) -> tuple[Tensor, Tensor]:
 
 def step(name: str, x: Tensor, edge_index: Tensor) -> Callable[[], object]:
     """One forward and backward pass of the named layer."""
-    if name == OURS:
-        layer, edges = GraphAttention(64, 8, 8, GATScore(8, 8), dropout=0.6), Edges.from_index(edge_index, len(x))
+    if name.startswith(OURS):
+        score, implementation = GATScore(8, 8), name.removeprefix(OURS)
+        layer = GraphAttention(64, 8, 8, score, dropout=0.6, implementation=implementation)
+        edges = Edges.from_index(edge_index, len(x))
         return lambda: layer(x, edges).context.sum().backward()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch.jit, while it is imported
@@ -85,11 +87,12 @@ def main(arguments: list[str] | None = None) -> None:
     rounds, least = (1, 0.0) if options.quick else (options.rounds, 0.1)
     for num_edges in [1000] if options.quick else options.edges:
         x, edge_index = inputs(num_edges)
-        samples = interleaved({name: step(name, x, edge_index) for name in (PEER, OURS)}, rounds, least)
+        names = [PEER, *(OURS + implementation for implementation in implementations())]
+        samples = interleaved({name: step(name, x, edge_index) for name in names}, rounds, least)
         show(f"{num_edges} edges, {options.threads} threads", samples)
         peaks = {name: peak_mib(name, num_edges, options.threads) for name in samples}
-        print("  ".join(f"{name}: +{peak:.0f} MiB" for name, peak in peaks.items()), end="")
-        print(f"  ratio {peaks[OURS] / max(peaks[PEER], 1e-9):.2f}")
+        for name, peak in peaks.items():
+            print(f"{name}: +{peak:.0f} MiB, ratio {peak / max(peaks[PEER], 1e-9):.2f}")
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ differ. Our evaluation ranks all items of 200 users. Targets: a step at most 0.2
 
 import argparse
 import random
-from itertools import accumulate
+from itertools import accumulate, product
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from timing import interleaved, show
+from timing import implementations, interleaved, show
 from torch import Tensor, nn
 
 from suite.config import compose
@@ -135,10 +135,10 @@ def main(arguments: list[str] | None = None) -> None:
     shape = ["model.embed_dim=50", "model.num_heads=1", "model.hidden_dim=50", "model.dropout=0.2"]
     targets = int((given[1] != 0).sum())
     calls = {"port, BCE": port_step}
-    for objective in ("bce", "softmax"):
-        config = compose(["task=recommender", f"objective=recommender/{objective}", *shape])
-        module = build_module(config, data.facts())
-        calls[f"ours, {objective}, same targets"] = our_step(module, data, targets)
+    for objective, implementation in product(("bce", "softmax"), implementations()):
+        choices = (f"objective=recommender/{objective}", f"attention.implementation={implementation}")
+        module = build_module(compose(["task=recommender", *choices, *shape]), data.facts())
+        calls[f"ours, {objective}, {implementation}"] = our_step(module, data, targets)
     module.eval()
     users = some_users(data, 200)
 

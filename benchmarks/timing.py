@@ -27,6 +27,18 @@ def options(description: str | None) -> argparse.Namespace:
     return found
 
 
+def implementations() -> list[str]:
+    """What the core computes with here: "auto", and "compiled" where the optional kernels can be built."""
+    from suite.attention.native import library
+
+    try:
+        library()
+    except ValueError as error:
+        print(f"no compiled kernels: {error}")
+        return ["auto"]
+    return ["auto", "compiled"]
+
+
 def interleaved(candidates: Mapping[str, Callable[[], object]], rounds: int = 9, least: float = 0.05) -> Samples:
     """Call every candidate in every round, in an order drawn anew, for at least ``least`` seconds each time."""
     repeats = {name: _repeats(call, least) for name, call in candidates.items()}

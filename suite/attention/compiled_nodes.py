@@ -69,12 +69,12 @@ def spread_nodes(x: Tensor, query_vector: Tensor, key_vector: Tensor, p: float) 
 class _Spread(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, query_vector: Tensor, key_vector: Tensor, p: float):  # type: ignore[no-untyped-def]
-        found = [x.new_empty(x.shape[:2]), x.new_empty(x.shape[:2]), torch.empty_like(x)]
+        terms, dropped = [x.new_empty(x.shape[:2]) for _ in range(2)], torch.empty_like(x) if p else None
         sizes = (*x.shape, torch.get_num_threads())
         ctx.save_for_backward(x, query_vector, key_vector)
-        ctx.nodes = Nodes(*sizes, p, draw_seed(p), *map(address, (x, query_vector, key_vector, *found)))
+        ctx.nodes = Nodes(*sizes, p, draw_seed(p), *map(address, (x, query_vector, key_vector, *terms, dropped)))
         kernel("nodes_forward", x.dtype)(ctypes.byref(ctx.nodes))
-        return tuple(found)
+        return *terms, x if dropped is None else dropped
 
     @staticmethod
     @once_differentiable

@@ -117,8 +117,8 @@ class GraphAttention(nn.Module):
         dropout: probability of dropping an attention weight while training.
         feature_dropout: the same for entries of the projected features, W x, before they are mixed (the authors' code
             has it; the paper does not say).
-        implementation: "auto" for the CSR kernels, "reference" for plain gathers and scatters, "compiled" for C++ kernels
-            of ``GATScore`` on a CPU, which are built once and need a compiler (``suite.attention.native``).
+        implementation: "auto" for the CSR kernels, "reference" for plain gathers and scatters, "compiled" for C++
+            kernels of ``GATScore`` on a CPU, which are built once and need a compiler (``suite.attention.native``).
 
     Shape: x (N, F), dense or ``SparseRows`` -> context (N, H * D) for concat, (N, D) for mean; weights (M, H).
     """

@@ -66,13 +66,13 @@ def library() -> ctypes.CDLL:
 
 
 def _compiler() -> str:
-    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "c++", "clang++"]
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "c++"]
     for name in names:
         if found := shutil.which(name):
             return found
     raise ValueError(
-        f"implementation='compiled' needs a C++ compiler, and {', '.join(names)} cannot be found; install one, name it "
-        "in the environment variable CXX, or use implementation='auto'"
+        f"implementation='compiled' needs a C++ compiler, and {', '.join(names)} cannot be found; install GCC 9 or "
+        "newer, name it in the environment variable CXX, or use implementation='auto'"
     )
 
 
@@ -94,8 +94,8 @@ def _build(compiler: str, path: Path) -> None:
     except subprocess.CalledProcessError as error:
         said = [line for line in error.stderr.splitlines() if "error" in line] or [f"exit code {error.returncode}"]
         raise ValueError(
-            f"{compiler} cannot build the compiled kernels: {said[0].strip()}; name another compiler (GCC 9 or newer, "
-            "with OpenMP) in the environment variable CXX, or use implementation='auto'"
+            f"{compiler} cannot build the compiled kernels: {said[0].strip()}; name GCC 9 or newer in the "
+            "environment variable CXX, or use implementation='auto'"
         ) from error
 
 

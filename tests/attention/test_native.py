@@ -34,9 +34,7 @@ def test_a_compiler_that_fails_is_quoted(fresh, monkeypatch, tmp_path):
     failing.write_text('#!/bin/sh\n[ "$1" = --version ] || { echo "x.cpp:1: error: no such flag" >&2; exit 1; }\n')
     failing.chmod(0o755)
     monkeypatch.setenv("CXX", str(failing))
-    with pytest.raises(
-        ValueError, match=r"cannot build the compiled kernels: x.cpp:1: error: no such flag; name an.*CXX"
-    ):
+    with pytest.raises(ValueError, match=r"cannot build the compiled kernels: x.cpp:1: error: no such flag; .*CXX"):
         native.library()
     assert not list(fresh.iterdir())  # nothing half made stays behind
 

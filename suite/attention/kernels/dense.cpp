@@ -107,7 +107,7 @@ class Head {
 template <class T>
 static void forward(const Call<T>& call) {
   const int64_t size = block_size(call), wide_value = padded<T>(call.V);
-#pragma omp parallel num_threads(static_cast<int>(call.threads))
+#pragma omp parallel num_threads(int(call.threads))
   {
     Head<T> head(call);
     Buffer<T> values(wide_value * call.S), mixed(size * wide_value);
@@ -147,7 +147,7 @@ static void forward(const Call<T>& call) {
 template <class T>
 static void backward(const Call<T>& call, const Gradients<T>& grad) {
   const int64_t size = block_size(call), wide_value = padded<T>(call.V), wide_key = padded<T>(call.D);
-#pragma omp parallel num_threads(static_cast<int>(call.threads))
+#pragma omp parallel num_threads(int(call.threads))
   {
     Head<T> head(call);
     const int64_t stride = head.stride;

@@ -19,8 +19,8 @@ struct Graph {
 
 template <class T>
 struct GraphGradients {
-  const T *context, *weights;              // weights: null where none come back
-  T *scores, *query, *key, *value;         // (M, H), then as above
+  const T *context, *weights;       // weights: null where none come back
+  T *scores, *query, *key, *value;  // (M, H), then as above
 };
 
 // LeakyReLU(query term + key term), and the way back through it.
@@ -36,7 +36,7 @@ static void forward(const Graph<T> graph) {
   const int64_t H = HEADS ? HEADS : graph.H, V = DIM ? DIM : graph.V;
   const Dropout<T> drop(graph.dropout, graph.seed, 0);
   const T slope = static_cast<T>(graph.slope);
-#pragma omp parallel for schedule(static) num_threads(static_cast<int>(graph.threads)) firstprivate(graph, drop, slope)
+#pragma omp parallel for schedule(static) num_threads(int(graph.threads)) firstprivate(graph, drop, slope)
   for (int64_t i = 0; i < graph.N; ++i)
     for (int64_t h = 0; h < H; h += WIDTH<T>) {
       const int64_t begin = graph.offsets[i], end = graph.offsets[i + 1], here = std::min<int64_t>(H - h, WIDTH<T>);
@@ -72,7 +72,7 @@ static void to_receivers(const Graph<T> graph, const GraphGradients<T> grad) {
   const int64_t H = HEADS ? HEADS : graph.H, V = DIM ? DIM : graph.V;
   const Dropout<T> drop(graph.dropout, graph.seed, 0);
   const T slope = static_cast<T>(graph.slope);
-#pragma omp parallel for schedule(static) num_threads(static_cast<int>(graph.threads)) firstprivate(graph, grad, drop, slope)
+#pragma omp parallel for schedule(static) num_threads(int(graph.threads)) firstprivate(graph, grad, drop, slope)
   for (int64_t i = 0; i < graph.N; ++i)
     for (int64_t h = 0; h < H; h += WIDTH<T>) {
       const int64_t begin = graph.offsets[i], end = graph.offsets[i + 1], here = std::min<int64_t>(H - h, WIDTH<T>);
@@ -100,7 +100,7 @@ template <class T, int HEADS, int DIM>
 static void to_senders(const Graph<T> graph, const GraphGradients<T> grad) {
   const int64_t H = HEADS ? HEADS : graph.H, V = DIM ? DIM : graph.V;
   const Dropout<T> drop(graph.dropout, graph.seed, 0);
-#pragma omp parallel for schedule(static) num_threads(static_cast<int>(graph.threads)) firstprivate(graph, grad, drop)
+#pragma omp parallel for schedule(static) num_threads(int(graph.threads)) firstprivate(graph, grad, drop)
   for (int64_t s = 0; s < graph.S; ++s)
     for (int64_t h = 0; h < H; h += WIDTH<T>) {
       const int64_t here = std::min<int64_t>(H - h, WIDTH<T>);
@@ -133,7 +133,7 @@ static void product_row(int64_t begin, int64_t end, int64_t width, const int32_t
 template <class T>
 static void sparse_product(int64_t rows, int64_t width, int64_t threads, const int32_t* offsets, const int32_t* column,
                            const int32_t* order, const T* values, const T* dense, T* out) {
-#pragma omp parallel for schedule(static) num_threads(static_cast<int>(threads))
+#pragma omp parallel for schedule(static) num_threads(int(threads))
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t begin = offsets[r], end = offsets[r + 1];
     int64_t d = 0;
@@ -143,7 +143,8 @@ static void sparse_product(int64_t rows, int64_t width, int64_t threads, const i
       product_row<T, 1>(begin, end, width, column, order, values, dense + d, out + r * width + d);
     std::fill_n(out + r * width + d, width - d, T(0));
     for (int64_t e = begin; e < end; ++e)
-      for (int64_t i = d; i < width; ++i) out[r * width + i] += values[order ? order[e] : e] * dense[column[e] * width + i];
+      for (int64_t i = d; i < width; ++i)
+        out[r * width + i] += values[order ? order[e] : e] * dense[column[e] * width + i];
   }
 }
 

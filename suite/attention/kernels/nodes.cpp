@@ -8,7 +8,7 @@
 template <class T>
 static void drop_entries(int64_t n, int64_t threads, double p, uint64_t seed, const T* from, T* to) {
   const Dropout<T> drop(p, seed, 0);
-#pragma omp parallel for schedule(static) num_threads(static_cast<int>(n < 1 << 15 ? 1 : threads)) firstprivate(drop)
+#pragma omp parallel for schedule(static) num_threads(int(n < 1 << 15 ? 1 : threads)) firstprivate(drop)
   for (int64_t i = 0; i < n; i += WIDTH<T>) store(to + i, drop(load(from + i, n - i), i), n - i);
 }
 
@@ -19,7 +19,7 @@ struct Nodes {
   double dropout;
   uint64_t seed;
   const T *x, *query_vector, *key_vector;  // (N, H, V), (H, V), (H, V)
-  T *query, *key, *value;                  // (N, H), (N, H), (N, H, V)
+  T *query, *key, *value;                  // (N, H), (N, H), (N, H, V) or null where nothing is dropped
 };
 
 template <class T>
@@ -32,7 +32,7 @@ template <class T>
 static void spread(const Nodes<T> nodes) {
   const int64_t H = nodes.H, V = nodes.V, wide = H * V;
   const Dropout<T> drop(nodes.dropout, nodes.seed, 0);
-#pragma omp parallel for schedule(static) num_threads(static_cast<int>(nodes.threads)) firstprivate(nodes, drop)
+#pragma omp parallel for schedule(static) num_threads(int(nodes.threads)) firstprivate(nodes, drop)
   for (int64_t i = 0; i < nodes.N; ++i) {
     const T* x = nodes.x + i * wide;
     for (int64_t h = 0; h < H; h += WIDTH<T>) {
@@ -40,7 +40,7 @@ static void spread(const Nodes<T> nodes) {
       store(nodes.query + i * H + h, dots<T>(here, V, x + h * V, nodes.query_vector + h * V), here);
       store(nodes.key + i * H + h, dots<T>(here, V, x + h * V, nodes.key_vector + h * V), here);
     }
-    for (int64_t c = 0; c < wide; c += WIDTH<T>)
+    for (int64_t c = 0; nodes.value && c < wide; c += WIDTH<T>)
       store(nodes.value + i * wide + c, drop(load(x + c, wide - c), i * wide + c), wide - c);
   }
 }
@@ -53,7 +53,7 @@ static void gather(const Nodes<T> nodes, const NodeGradients<T> grad) {
   const Dropout<T> drop(nodes.dropout, nodes.seed, 0);
   Buffer<T> sums(PARTS * 2 * wide);
   std::fill_n(sums + 0, PARTS * 2 * wide, T(0));
-#pragma omp parallel for schedule(static) num_threads(static_cast<int>(nodes.threads)) firstprivate(nodes, grad, drop)
+#pragma omp parallel for schedule(static) num_threads(int(nodes.threads)) firstprivate(nodes, grad, drop)
   for (int64_t part = 0; part < PARTS; ++part) {
     T *d_query_vector = sums + part * 2 * wide, *d_key_vector = d_query_vector + wide;
     for (int64_t i = nodes.N * part / PARTS; i < nodes.N * (part + 1) / PARTS; ++i) {

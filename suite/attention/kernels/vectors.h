@@ -1,4 +1,4 @@
-// Vectors of the machine: arithmetic, e^x, and dropout that needs no mask in memory.
+// Vectors of the machine, in the words of GCC: arithmetic, e^x, and dropout that needs no mask in memory.
 #pragma once
 
 #include <cmath>
@@ -19,7 +19,7 @@ struct Types {
   using Signed = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
   using Unsigned = std::make_unsigned_t<Signed>;
   typedef T Vector __attribute__((vector_size(BYTES), aligned(alignof(T)), may_alias));  // may stand anywhere
-  typedef Signed Choice __attribute__((vector_size(BYTES)));                             // all bits of an entry, or none
+  typedef Signed Choice __attribute__((vector_size(BYTES)));  // all bits of an entry, or none
   typedef Unsigned Words __attribute__((vector_size(BYTES)));
 };
 template <class T>
@@ -58,13 +58,14 @@ static inline T sum(Vector<T> x) {
     for (int i = 0; i < half; ++i) x[i] += x[i + half];
   return x[0];
 }
-// The sums of as many vectors as each has entries: log2 rounds that interleave and add, where each by itself takes as many.
+// The sums of as many vectors as each has entries: log2 rounds of interleaving and adding, as many as for one alone.
 template <class T>
 static inline Vector<T> sums(Vector<T>* x) {
   typename Types<T>::Choice even{}, odd{};
   for (int i = 0; i < WIDTH<T>; ++i) even[i] = i / 2 + i % 2 * WIDTH<T>, odd[i] = even[i] + WIDTH<T> / 2;
   for (int half = WIDTH<T> / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) x[i] = __builtin_shuffle(x[i], x[i + half], even) + __builtin_shuffle(x[i], x[i + half], odd);
+    for (int i = 0; i < half; ++i)
+      x[i] = __builtin_shuffle(x[i], x[i + half], even) + __builtin_shuffle(x[i], x[i + half], odd);
   return x[0];
 }
 template <class T>
@@ -74,8 +75,8 @@ static inline T largest(Vector<T> x) {
   return top;
 }
 
-// e^x for x <= 0; 0 below -87, where normal floats end. 2^n e^r with |r| <= ln 2 / 2 and the polynomial of Cephes' expf:
-// within 2 units in the last place.
+// e^x for x <= 0, and 0 below -87, where normal floats end: 2^n e^r with |r| <= ln 2 / 2 and the polynomial of Cephes'
+// expf, within 2 units in the last place.
 static inline Vector<float> power(Vector<float> x) {
   using Whole = Types<float>::Choice;
   const Vector<float> inside = x < -87.0f ? all(-87.0f) : x, rounder = all(12582912.0f);  // 1.5 x 2^23
