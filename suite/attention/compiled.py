@@ -27,6 +27,7 @@ class Call(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("B", "H", "L", "S", "D", "V", "threads", "causal")),
+        ("scale", ctypes.c_double),
         ("dropout", ctypes.c_double),
         ("seed", ctypes.c_uint64),
         *((name, Array) for name in ("query", "key", "value", "context", "mask")),
@@ -41,9 +42,15 @@ class Gradients(ctypes.Structure):
 
 
 def attend_compiled(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool = False, dropout_p: float = 0.0
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    scale: float = 1.0,
+    causal: bool = False,
+    dropout_p: float = 0.0,
 ) -> Tensor:
-    """context = dropout(softmax over s of query . key) @ value, with the query already scaled.
+    """context = dropout(softmax over s of scale query . key) @ value.
 
     A block of queries at a time passes score, softmax, dropout and sum while its scores are in the cache, and once more
     on the way back (Dao et al. 2022, algorithms 1 and 4, with whole rows): memory grows with L + S. Whether a weight is
@@ -57,7 +64,7 @@ def attend_compiled(
     inputs = (_rows(x.to(wide)) for x in (query, key, value))
     if mask is not None:
         mask = mask.expand(*query.shape[:3], key.shape[2])
-    context: Tensor = _Attend.apply(*inputs, mask, causal, dropout_p)
+    context: Tensor = _Attend.apply(*inputs, mask, scale, causal, dropout_p)
     return context.to(query.dtype)
 
 
@@ -69,12 +76,19 @@ def _rows(x: Tensor) -> Tensor:
 class _Attend(torch.autograd.Function):
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]
-        ctx, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool, dropout_p: float
+        ctx,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor | None,
+        scale: float,
+        causal: bool,
+        dropout_p: float,
     ) -> Tensor:
         (B, H, L, D), (S, V) = query.shape, value.shape[2:]
         context = query.new_empty(B, L, H, V).transpose(1, 2)  # so that joining the heads copies nothing
         normaliser = query.new_empty(B, H, L)
-        ctx.choices = (B, H, L, S, D, V, torch.get_num_threads(), causal, dropout_p, draw_seed(dropout_p))
+        ctx.choices = (B, H, L, S, D, V, torch.get_num_threads(), causal, scale, dropout_p, draw_seed(dropout_p))
         tensors = (query, key, value, context, mask)
         kernel("attention_forward", query.dtype)(_call(ctx.choices, tensors, normaliser))
         ctx.save_for_backward(*tensors, normaliser)
@@ -89,7 +103,7 @@ class _Attend(torch.autograd.Function):
         grads = Gradients(*(Array.of(x) for x in (grad, *found)))
         call = _call(ctx.choices, tensors, normaliser)
         kernel("attention_backward", grad.dtype)(call, ctypes.byref(grads))
-        return *found, None, None, None
+        return *found, None, None, None, None
 
 
 def _call(

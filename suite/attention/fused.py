@@ -107,7 +107,7 @@ def reference(call: Call) -> AttentionOutput:
 
 def sdpa(call: Call) -> AttentionOutput:
     """torch's fused kernels, for every score that is an inner product."""
-    query, key = _vectors(call, call.query, call.key)
+    query, key, scale = _vectors(call)
     causal = False  # torch's own causal mask is aligned otherwise where lengths differ
     if isinstance(call.pattern, Causal) and call.mask is None and call.bias is None and query.shape[2] == key.shape[2]:
         causal = True  # a plain bool, also while lengths are symbols of a compiler
@@ -115,25 +115,27 @@ def sdpa(call: Call) -> AttentionOutput:
     if call.bias is not None:
         mask = call.bias.to(query.dtype) if mask is None else _as_bias(mask, call.bias.to(query.dtype))
     context = F.scaled_dot_product_attention(
-        query, key, call.value, attn_mask=mask, dropout_p=call.dropout_p, is_causal=causal, scale=1.0
+        query, key, call.value, attn_mask=mask, dropout_p=call.dropout_p, is_causal=causal, scale=scale
     )
     return AttentionOutput(context, None)
 
 
 def streamed(call: Call) -> AttentionOutput:
     """Dropout on a CPU, in pieces that stay in the cache."""
-    query, key = _vectors(call, call.query, call.key)
+    query, key, scale = _vectors(call)
     causal = isinstance(call.pattern, Causal)
     bands = causal_bands(query.shape[2], key.shape[2]) if causal else None
-    return AttentionOutput(attend_streamed(query, key, call.value, call.masked()[0], call.dropout_p, bands), None)
+    return AttentionOutput(
+        attend_streamed(query * scale, key, call.value, call.masked()[0], call.dropout_p, bands), None
+    )
 
 
 def compiled(call: Call) -> AttentionOutput:
     """The compiled kernels, where a user asks for them."""
-    query, key = _vectors(call, call.query, call.key)
+    query, key, scale = _vectors(call)
     causal = isinstance(call.pattern, Causal)
     mask = call.mask if causal else call.masked()[0]
-    return AttentionOutput(attend_compiled(query, key, call.value, mask, causal, call.dropout_p), None)
+    return AttentionOutput(attend_compiled(query, key, call.value, mask, scale, causal, call.dropout_p), None)
 
 
 def tiled(call: Call) -> AttentionOutput:
@@ -153,10 +155,10 @@ def flex(call: Call) -> AttentionOutput:
     """FlexAttention on CUDA: the pattern compiled into the kernel, empty blocks skipped."""
     from torch.nn.attention.flex_attention import flex_attention  # imports the compiler: a second, on first use
 
-    query, key = _vectors(call, call.query, call.key)
+    query, key, scale = _vectors(call)
     blocks = _block_mask(call.pattern, query.shape[2], key.shape[2], query.device)
     compiled = torch.compile(flex_attention, dynamic=False)
-    return AttentionOutput(compiled(query, key, call.value, block_mask=blocks, scale=1.0), None)
+    return AttentionOutput(compiled(query, key, call.value, block_mask=blocks, scale=scale), None)
 
 
 @lru_cache(maxsize=8)
@@ -192,12 +194,12 @@ def _in_tiles(call: Call, tiles: list[Tile]) -> AttentionOutput:
     return AttentionOutput(context, None)
 
 
-def _vectors(call: Call, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-    """The two sides whose inner product is softmaxed."""
+def _vectors(call: Call) -> tuple[Tensor, Tensor, float]:
+    """The two sides whose inner product, times the scale, is softmaxed."""
     assert isinstance(call.score, InnerProduct)
     assert isinstance(call.alignment, Softmax)
-    query, key = call.score.vectors(query, key)
-    return (query if call.alignment.temperature == 1.0 else query / call.alignment.temperature), key
+    scale = call.score.scale(call.query.shape[-1]) / call.alignment.temperature
+    return *call.score.vectors(call.query, call.key), scale
 
 
 def _as_bias(mask: Tensor, bias: Tensor) -> Tensor:

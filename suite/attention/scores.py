@@ -108,10 +108,10 @@ class GATv2Score(Score):
 
 
 class InnerProduct(Score):
-    """A score that is an inner product once both sides have been mapped: score[i, j] = q[i] . k[j].
+    """A score that is an inner product once both sides have been mapped: score[i, j] = scale q[i] . k[j].
 
-    A subclass writes ``vectors``. Every such score can be computed by one matrix product, so the fused paths serve all
-    of them alike.
+    A subclass writes ``vectors``, ``scale`` or both. Every such score can be computed by one matrix product, so the
+    fused paths serve all of them alike.
     """
 
     wide = False
@@ -120,13 +120,19 @@ class InnerProduct(Score):
         """The two sides whose inner product is the score: (..., H, T, D), (..., H, T, D), any leading dimensions."""
         return query, key
 
+    def scale(self, width: int) -> float:
+        """What an inner product of queries of this width is multiplied with: apart, since kernels do it for nothing."""
+        return 1.0
+
     def pairs(self, query: Tensor, key: Tensor) -> Tensor:  # noqa: D102
+        width = query.shape[-1]
         query, key = self.vectors(query.unsqueeze(-2), key.unsqueeze(-2))  # (..., H, 1, D)
-        return (query * key).sum(-1).squeeze(-1)
+        return (query * key).sum(-1).squeeze(-1) * self.scale(width)
 
     def forward(self, query: Tensor, key: Tensor) -> Tensor:  # noqa: D102
+        width = query.shape[-1]
         query, key = self.vectors(query, key)
-        return query @ key.transpose(-2, -1)
+        return (query * self.scale(width)) @ key.transpose(-2, -1)
 
 
 class Dot(InnerProduct):
@@ -148,8 +154,8 @@ class ScaledDot(InnerProduct):
     tensor(2.)
     """
 
-    def vectors(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
-        return query * query.shape[-1] ** -0.5, key
+    def scale(self, width: int) -> float:  # noqa: D102
+        return float(width**-0.5)
 
 
 class General(InnerProduct):

@@ -42,7 +42,7 @@ def left(query: Tensor, key: Tensor, mask: Tensor | None, causal: bool, p: float
     """The weights after dropout: the context of values that are unit vectors."""
     S = key.shape[2]
     torch.manual_seed(seed)
-    return attend_compiled(query, key, torch.eye(S, dtype=key.dtype).expand(*key.shape[:2], S, S), mask, causal, p)
+    return attend_compiled(query, key, torch.eye(S, dtype=key.dtype).expand(*key.shape[:2], S, S), mask, 1.0, causal, p)
 
 
 MASKS = ("none", "keys", "keys of each head", "pairs", "holes")
@@ -73,7 +73,7 @@ def test_values_and_gradients_are_those_of_the_equation(sizes, kind, causal, p, 
     if p:
         factor = (left(*inputs[:2], mask, causal, p, seed).detach() != 0) / (1 - p)
         torch.manual_seed(seed)
-    ours, wanted = attend_compiled(*inputs, mask, causal, p), plain(*inputs, allowed, factor)
+    ours, wanted = attend_compiled(*inputs, mask, 1.0, causal, p), plain(*inputs, allowed, factor)
     torch.testing.assert_close(ours, wanted)
     for mine, theirs in zip(
         torch.autograd.grad(ours, inputs, probe), torch.autograd.grad(wanted, inputs, probe), strict=True
@@ -91,7 +91,7 @@ def test_float32_is_as_near_to_float64_as_torch_is(L, S, causal):
     probe, exact = torch.randn(2, 3, L, 20), [x.detach().double().requires_grad_() for x in inputs]
     results = []
     for call, given_ in (
-        (lambda q, k, v: attend_compiled(q, k, v, mask, causal), inputs),
+        (lambda q, k, v: attend_compiled(q, k, v, mask, 1.0, causal), inputs),
         (lambda q, k, v: plain(q, k, v, allowed), inputs),
         (lambda q, k, v: plain(q, k, v, allowed), exact),
     ):
@@ -108,7 +108,7 @@ def test_gradcheck_with_dropout_and_a_mask():
 
     def call(*xs: Tensor) -> Tensor:
         torch.manual_seed(1)
-        return attend_compiled(*xs, mask, True, 0.4)
+        return attend_compiled(*xs, mask, 0.7, True, 0.4)
 
     assert torch.autograd.gradcheck(call, inputs)
 
@@ -146,7 +146,7 @@ def test_numbers_do_not_depend_on_the_threads():
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
         torch.manual_seed(0)
-        out = attend_compiled(*inputs, None, True, 0.2)
+        out = attend_compiled(*inputs, None, 0.3, True, 0.2)
         results.append([out, *torch.autograd.grad(out.square().sum(), inputs)])
     torch.set_num_threads(1)
     for other in results[1:]:

@@ -18,7 +18,7 @@ struct Array {  // rows (b, h, n) of contiguous numbers
 template <class T>
 struct Call {
   int64_t B, H, L, S, D, V, threads, causal;
-  double dropout;
+  double scale, dropout;
   uint64_t seed;
   Array<T> query, key, value, context;
   Array<const uint8_t> mask;  // (B, H, L, S), 1 = may attend; data null: all may
@@ -54,7 +54,7 @@ class Head {
     reach = call.S;
     if (mask && call.mask.stride() == 0) reach = read_mask(mask, bias);  // one mask for all queries
     else read_mask(nullptr, bias);
-    pack_transposed(call.D, reach, call.key.row(b, h), call.key.stride(), keys + 0);
+    pack_transposed(call.D, reach, call.key.row(b, h), call.key.stride(), keys + 0, static_cast<T>(call.scale));
   }
 
   // Scores of the queries first to first + rows; keys from ``end`` on are forbidden to all of them.
@@ -143,6 +143,8 @@ static void forward(const Call<T>& call) {
   }
 }
 
+// Keys and queries are packed with the scale, so that scores and both gradients have it.
+//
 // d weights = dropout (d context . value);   d scores = weights (d weights - sum over keys of weights d weights).
 template <class T>
 static void backward(const Call<T>& call, const Gradients<T>& grad) {
@@ -151,6 +153,7 @@ static void backward(const Call<T>& call, const Gradients<T>& grad) {
   {
     Head<T> head(call);
     const int64_t stride = head.stride;
+    const T scale = static_cast<T>(call.scale);
     Buffer<T> values(stride * call.V), keys(call.S * wide_key), weights(stride), d_scores(size * stride);
     Buffer<T> queries(size * wide_key), grads(size * wide_value);
     Buffer<T> d_query(size * wide_key), d_key(call.S * wide_key), d_value(call.S * wide_value);
@@ -159,13 +162,13 @@ static void backward(const Call<T>& call, const Gradients<T>& grad) {
       head.begin(n);
       const int64_t b = head.b, h = head.h, reach = head.reach;
       pack_transposed(call.V, reach, call.value.row(b, h), call.value.stride(), values + 0);
-      pack(reach, call.D, call.key.row(b, h), call.key.stride(), keys + 0);
+      pack(reach, call.D, call.key.row(b, h), call.key.stride(), keys + 0, scale);
       std::fill_n(d_key + 0, call.S * wide_key, T(0));
       std::fill_n(d_value + 0, call.S * wide_value, T(0));
       for (int64_t first = 0; first < call.L; first += size) {
         const int64_t rows = std::min(size, call.L - first);
         const Left<T> d_context{grad.context.row(b, h, first), grad.context.stride(), 1};
-        pack(rows, call.D, call.query.row(b, h, first), call.query.stride(), queries + 0);
+        pack(rows, call.D, call.query.row(b, h, first), call.query.stride(), queries + 0, scale);
         pack(rows, call.V, d_context.data, d_context.row, grads + 0);
         head.score(first, rows);
         product<T>(rows, head.end, call.V, d_context, values, call.V, d_scores, stride);

@@ -29,18 +29,18 @@ class Buffer {
   T* data;
 };
 
-// The right operand of a product, (depth, columns), as panels of PANEL columns, filled up with zeros.
+// The right operand of a product, scale times (depth, columns), as panels of PANEL columns, filled up with zeros.
 template <class T>
-static void pack(int64_t depth, int64_t columns, const T* from, int64_t stride, T* to) {
+static void pack(int64_t depth, int64_t columns, const T* from, int64_t stride, T* to, T scale = 1) {
   for (int64_t n = 0; n < columns; n += PANEL<T>) {
     const int64_t here = std::min<int64_t>(PANEL<T>, columns - n);
     for (int64_t k = 0; k < depth; ++k, to += PANEL<T>) {
       const T* row = from + k * stride + n;
       if (here == PANEL<T>) {
-        store(to, load(row));
-        store(to + WIDTH<T>, load(row + WIDTH<T>));
+        store(to, load(row) * scale);
+        store(to + WIDTH<T>, load(row + WIDTH<T>) * scale);
       } else {
-        std::copy(row, row + here, to);
+        for (int64_t j = 0; j < here; ++j) to[j] = row[j] * scale;
         std::fill(to + here, to + PANEL<T>, T(0));
       }
     }
@@ -49,11 +49,11 @@ static void pack(int64_t depth, int64_t columns, const T* from, int64_t stride, 
 
 // The same of the transpose: ``from`` is (columns, depth).
 template <class T>
-static void pack_transposed(int64_t depth, int64_t columns, const T* from, int64_t stride, T* to) {
+static void pack_transposed(int64_t depth, int64_t columns, const T* from, int64_t stride, T* to, T scale = 1) {
   for (int64_t n = 0; n < columns; n += PANEL<T>, to += depth * PANEL<T>) {
     const int64_t here = std::min<int64_t>(PANEL<T>, columns - n);
     for (int64_t k = 0; k < depth; ++k) {
-      for (int64_t j = 0; j < here; ++j) to[k * PANEL<T> + j] = from[(n + j) * stride + k];
+      for (int64_t j = 0; j < here; ++j) to[k * PANEL<T> + j] = from[(n + j) * stride + k] * scale;
       std::fill(to + k * PANEL<T> + here, to + (k + 1) * PANEL<T>, T(0));
     }
   }
