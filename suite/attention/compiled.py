@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from suite.attention.joint import side_by_side
 from suite.attention.native import draw_seed, kernel, served
 
 
@@ -99,7 +100,7 @@ class _Attend(torch.autograd.Function):
     def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
         *tensors, normaliser = ctx.saved_tensors
         grad = _rows(grad)
-        found = [torch.empty_like(x.transpose(1, 2)).transpose(1, 2) for x in tensors[:3]]  # joined heads again
+        found = side_by_side(tensors[:3])
         grads = Gradients(*(Array.of(x) for x in (grad, *found)))
         call = _call(ctx.choices, tensors, normaliser)
         kernel("attention_backward", grad.dtype)(call, ctypes.byref(grads))

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.attention.functional import AttentionOutput
+from suite.attention.joint import split_joint
 from suite.attention.module import Attention
 from suite.attention.positions import Position
 
@@ -130,7 +131,7 @@ class MultiheadAttention(nn.Module):
         layers = (self.query_proj, self.key_proj, self.value_proj)  # of one input: one product
         weight = torch.cat([layer.weight for layer in layers])
         bias = None if self.query_proj.bias is None else torch.cat([layer.bias for layer in layers])
-        joint = F.linear(query, weight, bias).split([layer.out_features for layer in layers], dim=-1)
+        joint = split_joint(F.linear(query, weight, bias), [layer.out_features for layer in layers])
         q, k, v = (split_heads(x, n) for x, n in zip(joint, self._head_counts, strict=True))
         return q, KeyValue(self._turn(k, 0), v)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from suite.attention.dropout import LANES, keep_mask
+from suite.attention.joint import side_by_side
 
 PIECE = 1 << 18  # scores in one piece: 1 MiB of float32, about the second-level cache of one core
 
@@ -104,8 +105,9 @@ class _Streamed(torch.autograd.Function):
         """d weights = mask (grad value^T) / (1 - p);   d scores = weights (d weights - sum over keys of both)."""
         query, key, value, context, *kept = ctx.saved_tensors
         B, H = query.shape[:2]
-        d_query = torch.empty_like(query.transpose(1, 2)).transpose(1, 2)
-        d_key, d_value = (torch.zeros_like(x.transpose(1, 2)).transpose(1, 2) for x in (key, value))
+        d_query, d_key, d_value = side_by_side((query, key, value))
+        d_key.zero_()
+        d_value.zero_()
         for (rows, reach), weights, keep in zip(ctx.bands, kept[::2], kept[1::2], strict=True):
             q, k, v = query[:, :, rows], key[:, :, :reach], value[:, :, :reach]
             for piece in _pieces(B, H, q.shape[2] * reach):

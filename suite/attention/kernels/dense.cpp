@@ -15,6 +15,27 @@ struct Array {  // rows (b, h, n) of contiguous numbers
   int64_t stride() const { return strides[2]; }
 };
 
+// Where a product writes rows of an array: there, where they hold whole vectors, else into scratch that is copied.
+template <class T>
+class Output {
+ public:
+  Output(T* to, int64_t stride, int64_t width, T* scratch)
+      : data(width % WIDTH<T> ? scratch : to), stride(width % WIDTH<T> ? padded<T>(width) : stride), to(to),
+        width(width), to_stride(stride) {}
+  void clear(int64_t rows) const {
+    for (int64_t i = 0; i < rows; ++i) std::fill_n(data + i * stride, width, T(0));
+  }
+  void finish(int64_t rows) const {
+    for (int64_t i = 0; data != to && i < rows; ++i) std::copy_n(data + i * stride, width, to + i * to_stride);
+  }
+  T* const data;
+  const int64_t stride;
+
+ private:
+  T* const to;
+  const int64_t width, to_stride;
+};
+
 template <class T>
 struct Call {
   int64_t B, H, L, S, D, V, threads, causal;
@@ -33,11 +54,12 @@ struct Gradients {
 template <class T>
 constexpr T FORBIDDEN = static_cast<T>(-1e30);  // added to a score, it makes the weight 0
 
-// Queries at a time: 128 KiB of scores, and whole tiles.
+// Queries at a time: 128 KiB of scores, and whole tiles; fewer where the causal order then leaves out more.
 template <class T>
 static int64_t block_size(const Call<T>& call) {
   const int64_t fitting = (1 << 17) / static_cast<int64_t>(sizeof(T)) / std::max<int64_t>(padded<T>(call.S), 1);
-  return std::clamp<int64_t>(fitting / 6 * 6, 12, 96);
+  const int64_t most = call.causal ? std::clamp<int64_t>(call.L / 4 / 6 * 6, 24, 48) : 96;
+  return std::clamp<int64_t>(fitting / 6 * 6, 12, most);
 }
 
 // One head and the scores of a block of its queries.
@@ -135,9 +157,9 @@ static void forward(const Call<T>& call) {
           if (wide < head.end) std::fill(row + wide, row + head.end, T(0));
           call.normaliser[n * call.L + first + i] = total == 0 ? -FORBIDDEN<T> : top + std::log(total);
         }
-        product<T>(rows, call.V, head.end, {head.scores, head.stride, 1}, values, head.reach, mixed, wide_value);
-        for (int64_t i = 0; i < rows; ++i)
-          std::copy_n(mixed + i * wide_value, call.V, call.context.row(head.b, head.h, first + i));
+        const Output<T> out(call.context.row(head.b, head.h, first), call.context.stride(), call.V, mixed);
+        product<T>(rows, call.V, head.end, {head.scores, head.stride, 1}, values, head.reach, out.data, out.stride);
+        out.finish(rows);
       }
     }
   }
@@ -163,8 +185,10 @@ static void backward(const Call<T>& call, const Gradients<T>& grad) {
       const int64_t b = head.b, h = head.h, reach = head.reach;
       pack_transposed(call.V, reach, call.value.row(b, h), call.value.stride(), values + 0);
       pack(reach, call.D, call.key.row(b, h), call.key.stride(), keys + 0, scale);
-      std::fill_n(d_key + 0, call.S * wide_key, T(0));
-      std::fill_n(d_value + 0, call.S * wide_value, T(0));
+      const Output<T> to_key(grad.key.row(b, h), grad.key.stride(), call.D, d_key);
+      const Output<T> to_value(grad.value.row(b, h), grad.value.stride(), call.V, d_value);
+      to_key.clear(call.S);
+      to_value.clear(call.S);
       for (int64_t first = 0; first < call.L; first += size) {
         const int64_t rows = std::min(size, call.L - first);
         const Left<T> d_context{grad.context.row(b, h, first), grad.context.stride(), 1};
@@ -192,16 +216,14 @@ static void backward(const Call<T>& call, const Gradients<T>& grad) {
             std::fill(to + wide, to + head.end, T(0));
           }
         }
-        product<T>(rows, call.D, head.end, {d_scores, stride, 1}, keys, reach, d_query, wide_key);
-        for (int64_t i = 0; i < rows; ++i)
-          std::copy_n(d_query + i * wide_key, call.D, grad.query.row(b, h, first + i));
-        product<T>(head.end, call.D, rows, {d_scores, 1, stride}, queries, rows, d_key, wide_key, true);
-        product<T>(head.end, call.V, rows, {head.scores, 1, stride}, grads, rows, d_value, wide_value, true);
+        const Output<T> to_query(grad.query.row(b, h, first), grad.query.stride(), call.D, d_query);
+        product<T>(rows, call.D, head.end, {d_scores, stride, 1}, keys, reach, to_query.data, to_query.stride);
+        to_query.finish(rows);
+        product<T>(head.end, call.D, rows, {d_scores, 1, stride}, queries, rows, to_key.data, to_key.stride, true);
+        product<T>(head.end, call.V, rows, {head.scores, 1, stride}, grads, rows, to_value.data, to_value.stride, true);
       }
-      for (int64_t s = 0; s < call.S; ++s) {
-        std::copy_n(d_key + s * wide_key, call.D, grad.key.row(b, h, s));
-        std::copy_n(d_value + s * wide_value, call.V, grad.value.row(b, h, s));
-      }
+      to_key.finish(call.S);
+      to_value.finish(call.S);
     }
   }
 }
