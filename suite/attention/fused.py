@@ -3,7 +3,7 @@
 # B batch, H heads, L queries, S keys, D width of one head, V width of one value
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from suite.attention.alignment import Alignment, Softmax
 from suite.attention.compiled import attend_compiled
 from suite.attention.functional import AttentionOutput, attend
+from suite.attention.half import in_software
 from suite.attention.patterns import Causal, Full, Pattern, Tile
 from suite.attention.scores import InnerProduct, Score
 from suite.attention.streamed import attend_streamed, causal_bands
@@ -55,6 +56,15 @@ class Call:
 Path = Callable[[Call], AttentionOutput]
 
 
+def attend_fast(call: Call, compiled_kernels: bool = False) -> AttentionOutput:
+    """Attention by the path that ``choose`` takes."""
+    path = choose(call, compiled_kernels)
+    if path is reference or not in_software(call.query):
+        return path(call)
+    wide = replace(call, query=call.query.float(), key=call.key.float(), value=call.value.float())
+    return AttentionOutput(path(wide).context.to(call.value.dtype), None)
+
+
 def choose(call: Call, compiled_kernels: bool = False) -> Path:
     """The fastest path that serves a call: the first row that holds, by benchmarks/attention_block.py and its kin.
 
@@ -68,6 +78,7 @@ def choose(call: Call, compiled_kernels: bool = False) -> Path:
     | wide score, row-wise alignment   | on positions, no bias    | above ``CHUNK`` entries | ``chunked``   |
     | all else, and all with a state   |                          |                         | ``reference`` |
 
+    Half precision that the CPU has in software only goes through the same paths in float32 (``half``).
     Export and compilation see one graph, without loops over tiles: ``sdpa`` or ``reference``.
 
     A switch to oneDNN's float32 products for each call was measured too, and left out: on a CPU with AVX2 they are as

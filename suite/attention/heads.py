@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.attention.functional import AttentionOutput
+from suite.attention.half import Linear, linear
 from suite.attention.joint import split_joint
 from suite.attention.module import Attention
 from suite.attention.positions import Position
@@ -81,10 +81,10 @@ class MultiheadAttention(nn.Module):
             raise ValueError(f"num_kv_heads must divide num_heads: got {num_kv_heads} and num_heads={num_heads}")
         kv_dim = num_kv_heads * (embed_dim // num_heads)
         self.num_heads, self.num_kv_heads = num_heads, num_kv_heads
-        self.query_proj = nn.Linear(embed_dim, embed_dim, bias=bias)
-        self.key_proj = nn.Linear(memory_dim, kv_dim, bias=bias)
-        self.value_proj = nn.Linear(memory_dim, kv_dim, bias=bias)
-        self.output_proj = nn.Linear(embed_dim, embed_dim, bias=bias)
+        self.query_proj = Linear(embed_dim, embed_dim, bias=bias)
+        self.key_proj = Linear(memory_dim, kv_dim, bias=bias)
+        self.value_proj = Linear(memory_dim, kv_dim, bias=bias)
+        self.output_proj = Linear(embed_dim, embed_dim, bias=bias)
         self.attention = Attention() if attention is None else attention
         self.positions = nn.ModuleList(positions)
         for layer in (self.query_proj, self.key_proj, self.value_proj, self.output_proj):
@@ -131,7 +131,7 @@ class MultiheadAttention(nn.Module):
         layers = (self.query_proj, self.key_proj, self.value_proj)  # of one input: one product
         weight = torch.cat([layer.weight for layer in layers])
         bias = None if self.query_proj.bias is None else torch.cat([layer.bias for layer in layers])
-        joint = split_joint(F.linear(query, weight, bias), [layer.out_features for layer in layers])
+        joint = split_joint(linear(query, weight, bias), [layer.out_features for layer in layers])
         q, k, v = (split_heads(x, n) for x, n in zip(joint, self._head_counts, strict=True))
         return q, KeyValue(self._turn(k, 0), v)
 

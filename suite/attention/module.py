@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from suite.attention.alignment import Alignment, Softmax
 from suite.attention.functional import AttentionOutput, check_shapes
-from suite.attention.fused import Call, choose, reference
+from suite.attention.fused import Call, attend_fast, reference
 from suite.attention.native import library
 from suite.attention.patterns import Full, Pattern
 from suite.attention.scores import GATScore, InnerProduct, ScaledDot, Score
@@ -81,8 +81,7 @@ class Attention(nn.Module):
         call = self._call(query, key, value, mask, bias, previous)
         stateful = self.score.stateful or self.alignment.stateful
         readable = need_weights or stateful or self.implementation == "reference"
-        path = reference if readable else choose(call, compiled_kernels=self.implementation == "compiled")
-        return path(call)
+        return reference(call) if readable else attend_fast(call, compiled_kernels=self.implementation == "compiled")
 
     def weights(
         self,
