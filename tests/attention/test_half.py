@@ -58,3 +58,16 @@ def test_float32_and_autocast_are_left_alone(monkeypatch):
     assert torch.equal(layer(x), torch.nn.functional.linear(x, layer.weight, layer.bias))
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(x).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_attention_trains_under_autocast(emulated, implementation, dropout):
+    torch.manual_seed(0)
+    layer = MultiheadAttention(8, 2, Attention(dropout=dropout, implementation=implementation))
+    x = torch.randn(2, 5, 8, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = layer(x).context
+    assert out.dtype == torch.bfloat16
+    out.float().square().sum().backward()
+    assert all(p.grad.isfinite().all() for p in (x, *layer.parameters()))

@@ -16,6 +16,9 @@ from tests.attention.compiler import COMPILER, needs_compiler
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A process that has loaded nothing, and an empty place to keep kernels."""
     monkeypatch.setenv("SUITE_CACHE_DIR", str(tmp_path / "kept"))
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "small.cpp").write_text('extern "C" int small() { return 1; }')
+    monkeypatch.setattr(native, "FOLDER", tmp_path / "sources")  # built in no time
     native.library.cache_clear()
     yield tmp_path / "kept"
     native.library.cache_clear()

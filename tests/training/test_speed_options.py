@@ -14,6 +14,7 @@ from suite.training.averaging import WeightAveraging
 from suite.training.compiling import compile_parts
 from suite.training.launch import launch
 from suite.training.resume import FREE
+from tests.attention.compiler import needs_compiler
 from tests.training import processes
 from tests.training.test_resume import TASKS, resumed
 
@@ -70,26 +71,42 @@ def test_blocks_of_stacks_are_compiled_and_what_holds_none_as_a_whole() -> None:
     assert list(net.state_dict()) == names
 
 
+# Dropout has masks of its own in torch's compiler and in the optional kernels.
+STEADY = {
+    "graph": ["model.dropout=0", "model.feature_dropout=0", "attention.dropout=0"],
+    "recommender": ["model.dropout=0", "attention.dropout=0"],
+    "speech": ["model.encoder.dropout=0", "model.decoder.dropout=0"],
+}
+
+
+def losses(task: str, run_dir: Path, *words: str) -> list[float]:
+    """The losses of one pass."""
+    run = launch(compose([*TASKS[task], *STEADY.get(task, []), "debug=one_pass", f"run_dir={run_dir}", *words]))
+    return [float(row["train/loss"]) for row in rows(run) if row["train/loss"]]
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the compiler gives several of its own, about its own calls
 @pytest.mark.parametrize("task", TASKS)
 def test_a_compiled_network_trains_to_the_same_numbers(task: str, tmp_path: Path) -> None:
-    figures = []
-    steady = {  # compiled, dropout is torch's own and draws other masks
-        "graph": ["model.dropout=0", "model.feature_dropout=0", "attention.dropout=0"],
-        "recommender": ["model.dropout=0", "attention.dropout=0"],
-        "speech": ["model.encoder.dropout=0", "model.decoder.dropout=0"],
-    }
-    for compiled in ("false", "true"):
-        words = [
-            *TASKS[task],
-            *steady.get(task, []),
-            "debug=one_pass",
-            f"compile={compiled}",
-            f"run_dir={tmp_path / compiled}",
-        ]
-        figures.append([float(row["train/loss"]) for row in rows(launch(compose(words))) if row["train/loss"]])
-    assert figures[1] == pytest.approx(figures[0], rel=1e-4)
+    plain, compiled = (losses(task, tmp_path / choice, f"compile={choice}") for choice in ("false", "true"))
+    assert compiled == pytest.approx(plain, rel=1e-4)
+
+
+@needs_compiler
+@pytest.mark.parametrize("task", STEADY)
+def test_compiled_kernels_train_to_the_same_numbers(task: str, tmp_path: Path) -> None:
+    plain, compiled = (
+        losses(task, tmp_path / choice, f"attention.implementation={choice}") for choice in ("auto", "compiled")
+    )
+    assert compiled == pytest.approx(plain, rel=1e-4)
+
+
+@needs_compiler
+def test_compiled_kernels_repeat_a_run_under_its_seed(tmp_path: Path) -> None:
+    words = [*TASKS["recommender"], "debug=one_pass", "attention.implementation=compiled", "attention.dropout=0.3"]
+    runs = [launch(compose([*words, f"run_dir={tmp_path / name}"])) for name in ("one", "two")]
+    assert (runs[0] / "metrics.csv").read_text() == (runs[1] / "metrics.csv").read_text()
 
 
 def test_what_a_resumed_run_may_change_is_a_key_of_the_config() -> None:
