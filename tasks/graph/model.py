@@ -79,7 +79,7 @@ class GraphAttentionNet(nn.Module):
         else:
             features = dropout(features, self.dropout, self.training)
         first = self.hidden(features, edges)
-        hidden = F.elu(first.context)
+        hidden = F.elu(first.context, inplace=True)  # the way back then needs no second exponential
         second = self.output(dropout(hidden, self.dropout, self.training), edges)
         assert first.weights is not None
         assert second.weights is not None
