@@ -54,8 +54,8 @@ def attend_edges_compiled(
     assert isinstance(score, GATScore)  # the layer has told
     wide = _served(value, edges.sparsity)
     if query is key is value:
-        vectors = (score.query_vector.to(wide), score.key_vector.to(wide))
-        query_term, key_term, dropped = spread_nodes(value.to(wide).contiguous(), *vectors, value_dropout)
+        x, by_query, by_key = (t.to(wide).contiguous() for t in (value, score.query_vector, score.key_vector))
+        query_term, key_term, dropped = spread_nodes(x, by_query, by_key, value_dropout)
     else:
         query_term, key_term = (term.to(wide).contiguous() for term in score.node_terms(query, key))
         dropped = dropout_compiled(value.to(wide).contiguous(), value_dropout)

@@ -107,7 +107,8 @@ class Dropout {
 
  public:
   Dropout(double p, uint64_t seed, uint64_t row)
-      : threshold(static_cast<Unsigned>(std::llround(p * 4294967296.0))), scale(static_cast<T>(1.0 / (1.0 - p))) {
+      : threshold(static_cast<Unsigned>(std::fmin(std::round(p * 4294967296.0), 4294967295.0))),
+        scale(static_cast<T>(1.0 / (1.0 - p))) {
     uint64_t x = seed + (row + 1) * 0x9e3779b97f4a7c15ull;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
