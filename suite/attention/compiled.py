@@ -3,6 +3,7 @@
 # B batch, H heads, L queries, S keys, D width of one head, V width of one value
 
 import ctypes
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -107,7 +108,5 @@ class _Attend(torch.autograd.Function):
         return *found, None, None, None, None
 
 
-def _call(
-    choices: tuple[object, ...], tensors: "list[Tensor] | tuple[Tensor | None, ...]", normaliser: Tensor
-) -> object:
+def _call(choices: tuple[object, ...], tensors: Sequence[Tensor | None], normaliser: Tensor) -> object:
     return ctypes.byref(Call(*choices, *(Array.of(x) for x in tensors), normaliser.data_ptr()))

@@ -3,8 +3,6 @@
 // B batch, H heads, L queries, S keys, D width of a query and a key, V width of a value. Kept for the way back is one
 // number a query, log sum exp of its scores; weights and dropout are made again.
 
-#include <cstring>
-
 #include "products.h"
 
 template <class T>

@@ -23,7 +23,7 @@ struct GraphGradients {
   T *scores, *query, *key, *value;  // (M, H), then as above
 };
 
-// LeakyReLU(query term + key term), and the way back through it.
+// LeakyReLU of the sum of both terms.
 template <class T>
 static inline Vector<T> score(Vector<T> sum, T slope) {
   return sum < 0 ? sum * slope : sum;
