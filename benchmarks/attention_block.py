@@ -15,9 +15,9 @@ import torch
 from timing import implementations, interleaved, show
 from torch import Tensor, nn
 
-from suite.attention.heads import MultiheadAttention
-from suite.attention.module import Attention
-from suite.attention.patterns import Causal, Full
+from suite.attention.attention import Attention
+from suite.attention.choices.patterns import Causal, Full
+from suite.attention.layers.multihead import MultiheadAttention
 
 SHAPES = {  # batch, length, width, heads, causal
     "recommender, 50 items": (128, 50, 64, 1, True),

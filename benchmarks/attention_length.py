@@ -14,10 +14,10 @@ from multiprocessing import get_context
 
 import torch
 
-from suite.attention.module import Attention
-from suite.attention.patterns import Causal, Full, Pattern, Window
-from suite.attention.scores import Additive, ScaledDot
-from suite.attention.sparse import AxialColumns, BlockSparse, GlobalLocal
+from suite.attention.attention import Attention
+from suite.attention.choices.block_patterns import AxialColumns, BlockSparse, GlobalLocal
+from suite.attention.choices.patterns import Causal, Full, Pattern, Window
+from suite.attention.choices.scores import Additive, ScaledDot
 
 HEADS, WIDTH, BLOCK = 2, 32, 128
 

@@ -14,9 +14,9 @@ from multiprocessing import get_context
 
 import torch
 
-from suite.attention.location import LocationBased
-from suite.attention.module import Attention
-from suite.attention.scores import Additive, Concat, GATv2Score, Score
+from suite.attention.attention import Attention
+from suite.attention.choices.location_scores import LocationBased
+from suite.attention.choices.scores import Additive, Concat, GATv2Score, Score
 
 BATCH, HEADS, WIDTH = 2, 4, 32
 SCORES: dict[str, Callable[[int], Score]] = {

@@ -18,9 +18,9 @@ import torch
 from timing import implementations, interleaved, show
 from torch import Tensor
 
-from suite.attention.edges import Edges
-from suite.attention.graph import GraphAttention
-from suite.attention.scores import GATScore
+from suite.attention.choices.scores import GATScore
+from suite.attention.layers.graph import GraphAttention
+from suite.attention.ragged.edges import Edges
 
 PEER, OURS = "PyG GATConv", "ours GAT, "  # with an implementation
 

@@ -14,10 +14,10 @@ import torch
 from timing import interleaved, show
 from torch import Tensor, nn
 
-from suite.attention.module import Attention
-from suite.attention.pooling import AttentionPooling
-from suite.attention.scores import Additive
-from suite.attention.segments import Segments
+from suite.attention.attention import Attention
+from suite.attention.choices.scores import Additive
+from suite.attention.layers.pooling import AttentionPooling
+from suite.attention.ragged.segments import Segments
 
 CASES = {  # number of sets, median length, spread of its logarithm, width, heads
     "words of 600 sentences": (600, 16, 0.6, 100, 1),

@@ -29,7 +29,7 @@ def options(description: str | None) -> argparse.Namespace:
 
 def implementations() -> list[str]:
     """What the core computes with here: "auto", and "compiled" where the optional kernels can be built."""
-    from suite.attention.native import library
+    from suite.attention.compiled.library import library
 
     try:
         library()

@@ -20,8 +20,8 @@ from graph_step import cora
 from timing import interleaved
 
 from suite.config import compose
+from suite.training.batches.order import dealing
 from suite.training.build import build_data, build_module, build_trainer
-from suite.training.dealing import dealing
 from tasks.graph.data import GraphData
 
 

@@ -19,8 +19,8 @@ from trainer_overhead import default, show
 from suite.config import compose
 from suite.config.packages import options as presets
 from suite.errors import UserError
-from suite.training.averaging import WeightAveraging
 from suite.training.build import build_data, build_module, instantiate
+from suite.training.callbacks.averaging import WeightAveraging
 
 
 def endless(data: Any, steps: int) -> Iterator[Any]:

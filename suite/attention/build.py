@@ -6,16 +6,20 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from suite.attention import alignment, local, location, patterns, scores, sparse
-from suite.attention.alignment import Alignment, Softmax
-from suite.attention.location import LocationBased, LocationSensitive
-from suite.attention.module import Attention
-from suite.attention.patterns import Both, Either, Full, Pattern
-from suite.attention.scores import InnerProduct, Score
+from suite.attention.attention import Attention
+from suite.attention.choices import alignments, block_patterns, local_patterns, location_scores, patterns, scores
+from suite.attention.choices.alignments import Alignment, Softmax
+from suite.attention.choices.location_scores import LocationBased, LocationSensitive
+from suite.attention.choices.patterns import Both, Either, Full, Pattern
+from suite.attention.choices.scores import InnerProduct, Score
 
 Family = TypeVar("Family", Score, Alignment, Pattern)
 
-_HOMES = {Score: (scores, location), Alignment: (alignment,), Pattern: (patterns, sparse, local)}
+_HOMES = {
+    Score: (scores, location_scores),
+    Alignment: (alignments,),
+    Pattern: (patterns, block_patterns, local_patterns),
+}
 _PARTS = (InnerProduct, Both, Either)  # bases and combinations, not choices of their own
 
 

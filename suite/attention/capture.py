@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from suite.attention.attention import Attention
 from suite.attention.functional import AttentionOutput
-from suite.attention.module import Attention
 
 Maps = dict[str, list[Tensor]]
 
@@ -24,7 +24,7 @@ def capture(model: nn.Module, samples: Sequence[int] | None = None) -> Iterator[
     without dropout and without a random number drawn, so the model computes what it would have computed. Entries are
     detached: dense (b, H, L, S), gates as their module says. Outside the block nothing is left behind.
 
-    >>> from suite.attention.heads import MultiheadAttention
+    >>> from suite.attention.layers.multihead import MultiheadAttention
     >>> model = nn.Sequential(MultiheadAttention(embed_dim=4, num_heads=2))
     >>> with capture(model, samples=[1]) as maps:
     ...     output = model(torch.randn(3, 5, 4))

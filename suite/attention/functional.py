@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from suite.attention.dropout import dropout
+from suite.attention.operators.dropout import dropout
 
 
 class AttentionOutput(NamedTuple):

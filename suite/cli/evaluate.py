@@ -36,9 +36,9 @@ def main(argv: list[str]) -> int:
 
 def evaluate_checkpoint(path: Path, split: str, overrides: list[str]) -> dict[str, float]:
     """Metrics of a checkpoint on one split: the same numbers that its run recorded."""
+    from suite.training.base_task_module import evaluate
     from suite.training.build import build_data, build_trainer
-    from suite.training.module import evaluate
-    from suite.training.restore import restore
+    from suite.training.load import restore
 
     config, module, facts = restore(path, overrides)
     data = build_data(config)

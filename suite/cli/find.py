@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
     if output is not None and not output.endswith(".csv"):
         raise UserError(f"output={output} must end in .csv")
     from suite.config import compose
-    from suite.training.signals import Interrupted
+    from suite.training.callbacks.signals import Interrupted
 
     config = compose(words)
     try:

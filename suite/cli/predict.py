@@ -68,7 +68,7 @@ def main(argv: list[str]) -> int:
 def build_predictor(path: Path, overrides: list[str]) -> Predictor:
     """The predictor of a checkpoint's task, around its trained network; raises UserError where a task has none."""
     from suite.training.build import instantiate
-    from suite.training.restore import restore
+    from suite.training.load import restore
 
     config, module, facts = restore(path, overrides)
     if not config.get("predict"):

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from suite.config import checks, packages, search_path
 from suite.errors import UserError
-from suite.training.resume import named, recorded
+from suite.training.run.resume import named, recorded
 
 CHOOSING = ("task=", "experiment=")
 
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> int:
 
 def _go_on(resume: str, overrides: list[str]) -> int:
     """A run by its name alone: its own config, with overrides."""
-    from suite.training.restore import merge
+    from suite.training.load import merge
 
     run_dir = named(resume)
     return _launch(merge(recorded(run_dir), [*overrides, f"run_dir={run_dir}", f"resume={resume}"]))
@@ -79,8 +79,8 @@ def _train(config: DictConfig) -> int:
 
 def _launch(config: dict[str, Any]) -> int:
     """Run it; 0, or the code of the signal that ended it."""
-    from suite.training.launch import launch
-    from suite.training.signals import Interrupted
+    from suite.training.callbacks.signals import Interrupted
+    from suite.training.run.launch import launch
 
     try:
         run_dir = launch(config)

@@ -6,7 +6,7 @@ from suite.errors import UserError
 
 
 def compose(overrides: list[str]) -> dict[str, Any]:
-    """The resolved, plain config for ``["task=graph", "seed=3", ...]``: what ``suite.training.launch.launch`` takes.
+    """The resolved, plain config for ``["task=graph", "seed=3", ...]``: what ``launch`` takes.
 
     Raises UserError for what ``attn train`` would refuse.
     """

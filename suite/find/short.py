@@ -4,10 +4,10 @@ from typing import Any
 
 import lightning.pytorch as pl
 
+from suite.training.batches.order import dealing
 from suite.training.build import build_trainer
-from suite.training.dealing import dealing
-from suite.training.run import prepare
-from suite.training.signals import Interrupted, Signals
+from suite.training.callbacks.signals import Interrupted, Signals
+from suite.training.run.process import prepare
 
 
 class Watch(pl.Callback):

@@ -13,7 +13,7 @@ import torch
 from suite.errors import UserError
 from suite.find import memory
 from suite.find.short import Watch, train
-from suite.training.run import prepare
+from suite.training.run.process import prepare
 
 GAIN = 1.05  # a doubling that gives less is none; the smallest size this near to the best is recommended
 

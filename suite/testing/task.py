@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 
 from suite.config import compose
-from suite.training import checkpoint
+from suite.training.state import checkpoint_file
 
 
 class TaskContract:
@@ -25,7 +25,7 @@ class TaskContract:
 
     def launch(self, run_dir: Path, *more: str) -> dict[str, Any]:
         """One short run; its result."""
-        from suite.training.launch import launch
+        from suite.training.run.launch import launch
 
         launch(compose([*self.overrides, *self.brief, f"run_dir={run_dir}", *more]))
         result: dict[str, Any] = json.loads((run_dir / "result.json").read_text())
@@ -56,7 +56,7 @@ class TaskContract:
         """Readable with weights_only, and without this suite."""
         self.launch(tmp_path / "run")
         content = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)
-        assert content["schema"] == checkpoint.SCHEMA
+        assert content["schema"] == checkpoint_file.SCHEMA
         assert content["config"]["task_name"]
         assert content["state_dict"]
 

@@ -16,10 +16,10 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from suite.config.packages import GROUP, config_packages
 from suite.errors import UserError
-from suite.training.guards import Agreement, Finite
-from suite.training.module import TaskModule
-from suite.training.saving import Checkpoints, Saved
-from suite.training.signals import Signals
+from suite.training.base_task_module import TaskModule
+from suite.training.callbacks.checkpoints import Checkpoints, Saved
+from suite.training.callbacks.guards import Agreement, Finite
+from suite.training.callbacks.signals import Signals
 
 # Lightning advertises at INFO in every Trainer; set here because importing it resets the level.
 for name in ("lightning.pytorch", "lightning.fabric"):
@@ -55,7 +55,9 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> TaskMod
         raise UserError(f"optim: {error}") from error
     module = instantiate(config["module"], "module", net=net, optim=optim)
     if not isinstance(module, TaskModule):
-        raise UserError(f"module._target_={config['module']['_target_']} is no suite.training.module.TaskModule")
+        raise UserError(
+            f"module._target_={config['module']['_target_']} is no suite.training.base_task_module.TaskModule"
+        )
     if config.get("schedule"):
         module.schedule = instantiate(config["schedule"], "schedule")
     return module
@@ -123,7 +125,7 @@ def _check_target(place: str, target: str, trusted: tuple[str, ...]) -> None:
     """Refuse what a config has no business to call; one may come from a checkpoint or a download.
 
     The name must start in this suite, torch's layers and optimisers, Lightning or an installed task package, and what
-    it finds must be defined there too: ``suite.training.rundir.os.system`` starts well and ends elsewhere.
+    it finds must be defined there too: ``suite.training.run.directory.os.system`` starts well and ends elsewhere.
     """
     if target.startswith(trusted):
         try:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from suite.attention.segments import Segments
+from suite.attention.ragged.segments import Segments
 
 
 class Recurrent(nn.Module):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from suite.attention.segments import Segments
+from suite.attention.ragged.segments import Segments
 from tasks.documents.batch import DocumentBatch, Spelling
 
 ORDERS = (1, 2, 3)

@@ -5,8 +5,8 @@
 import torch
 from torch import Tensor, nn
 
-from suite.attention.dropout import dropout
-from suite.attention.segments import Segments
+from suite.attention.operators.dropout import dropout
+from suite.attention.ragged.segments import Segments
 from tasks.documents.batch import Spelling
 from tasks.documents.encoders import beside
 from tasks.documents.evidence import NgramEvidence

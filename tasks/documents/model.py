@@ -7,9 +7,9 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-from suite.attention.dropout import dropout
 from suite.attention.functional import AttentionOutput
-from suite.attention.segments import Segments
+from suite.attention.operators.dropout import dropout
+from suite.attention.ragged.segments import Segments
 from tasks.documents.batch import Spelling
 from tasks.documents.encoders import Recurrent
 

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.errors import UserError
-from suite.training import shards
-from suite.training.measured import Measured, Rows
-from suite.training.module import OptimizerFactory
+from suite.training.base_task_module import OptimizerFactory
+from suite.training.processes import sharded_weights
+from suite.training.task_module import Measured, Rows
 from tasks.documents.batch import DocumentBatch
 from tasks.documents.model import DocumentOutput
 from tasks.documents.vectors import read_vectors
@@ -49,9 +49,9 @@ class DocumentClassification(Measured):
         if not isinstance(embedding, nn.Embedding):
             raise UserError("module.vectors needs a model with one embedding of words, as documents/han; this has none")
         numbers, vectors = read_vectors(path, vocabulary, embedding.embedding_dim)
-        weight = shards.full(embedding.weight).clone()  # processes may hold a part each
+        weight = sharded_weights.full(embedding.weight).clone()  # processes may hold a part each
         weight[numbers.to(self.device) + 1] = vectors.to(self.device)  # 0 is the unknown word
-        embedding.weight.copy_(shards.like(embedding.weight, weight))
+        embedding.weight.copy_(sharded_weights.like(embedding.weight, weight))
         logger.info("%s has vectors for %d of %d words", path, len(numbers), len(vocabulary))
 
     def loss_of(self, batch: DocumentBatch) -> Tensor:

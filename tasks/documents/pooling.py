@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from suite.attention.build import build_attention
 from suite.attention.functional import AttentionOutput
-from suite.attention.pooling import AttentionPooling
-from suite.attention.segments import Segments, rows, segment_sum
+from suite.attention.layers.pooling import AttentionPooling
+from suite.attention.ragged.segments import Segments, rows, segment_sum
 from tasks.documents.model import Pool
 
 

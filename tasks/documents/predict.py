@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from suite.draw.text import shade_text
 from suite.errors import UserError
-from suite.explain.text import shade_text
 from tasks.documents import text
 from tasks.documents.batch import DocumentBatch, Spelling
 from tasks.documents.model import DocumentOutput

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from suite.attention.csr import Sparsity
-from suite.attention.edges import Edges, add_self_loops
-from suite.attention.graph import SparseRows
+from suite.attention.layers.graph import SparseRows
+from suite.attention.ragged.edges import Edges, add_self_loops
+from suite.attention.ragged.sparse_matrix import Sparsity
 from suite.errors import UserError
 from tasks.graph.graph import Graph
 

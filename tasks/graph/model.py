@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.attention.build import build_edge_score
-from suite.attention.edges import Edges
-from suite.attention.graph import GraphAttention, SparseRows
+from suite.attention.layers.graph import GraphAttention, SparseRows
+from suite.attention.ragged.edges import Edges
 
 
 class NodeOutput(NamedTuple):

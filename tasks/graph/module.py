@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.errors import UserError
-from suite.training.module import OptimizerFactory, TaskModule
+from suite.training.base_task_module import OptimizerFactory, TaskModule
 from tasks.graph.batch import GraphBatch
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from suite.attention.segments import Segments
+from suite.attention.ragged.segments import Segments
 from tasks.oct.augment import Augment, Draws
 from tasks.oct.scans import Scans
 

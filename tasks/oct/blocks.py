@@ -4,7 +4,7 @@
 
 from torch import Tensor, nn
 
-from suite.attention.gates import CBAM, EfficientChannel, ResidualAttention, SqueezeExcitation
+from suite.attention.layers.gates import CBAM, EfficientChannel, ResidualAttention, SqueezeExcitation
 
 GATES = ("none", "se", "eca", "cbam", "residual")
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.attention.build import build_attention
-from suite.attention.pooling import AttentionPooling
+from suite.attention.layers.pooling import AttentionPooling
 from tasks.oct.blocks import Residual, make_gate
 
 
@@ -56,7 +56,7 @@ class RegionEncoder(nn.Module):
         num_channels: of a picture; ``num_lesions``: kinds for which every region is scored, 0 for none.
         widths: channels of every stage; ``blocks`` residual blocks in each.
         finest: stage whose grid the regions have.
-        gate: none | se | eca | cbam | residual, of every block (``suite.attention.gates``).
+        gate: none | se | eca | cbam | residual, of every block (``suite.attention.layers.gates``).
         embed_dim: E, width of a region; ``num_heads`` learnt queries look at it, each of width ``head_dim``.
         attention: score and alignment of the pooling.
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from suite.attention.build import build_attention
-from suite.attention.dropout import dropout
-from suite.attention.pooling import AttentionPooling, GatedProjection
-from suite.attention.segments import Segments
+from suite.attention.layers.pooling import AttentionPooling, GatedProjection
+from suite.attention.operators.dropout import dropout
+from suite.attention.ragged.segments import Segments
 from tasks.oct.encoder import RegionEncoder
 
 

@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.errors import UserError
-from suite.training import checkpoint, shards
-from suite.training.measured import Measured, Rows
-from suite.training.module import OptimizerFactory
+from suite.training.base_task_module import OptimizerFactory
+from suite.training.processes import sharded_weights
+from suite.training.state import checkpoint_file
+from suite.training.task_module import Measured, Rows
 from tasks.oct import metrics
 from tasks.oct.batch import ScanBatch
 from tasks.oct.calibration import Calibration, TemperatureScaling
@@ -160,12 +161,12 @@ class ScanClassification(Measured):
 def begin_with(net: nn.Module, path: Path) -> None:
     """Copy the weights of a checkpoint into ``net``, those whose name and shape it has; raises UserError for none."""
     own = net.state_dict()
-    found = {name.removeprefix("net."): tensor for name, tensor in checkpoint.load(path)["state_dict"].items()}
+    found = {name.removeprefix("net."): tensor for name, tensor in checkpoint_file.load(path)["state_dict"].items()}
     fitting = {name: tensor for name, tensor in found.items() if name in own and own[name].shape == tensor.shape}
     if not any(name.endswith("weight") for name in fitting):
         raise UserError(f"module.start={path} has no weights that fit this network; train it with the same model")
     logger.info("%d of %d tensors begin as in %s", len(fitting), len(own), path)
-    shards.load_full_state(net, fitting, strict=False)
+    sharded_weights.load_full_state(net, fitting, strict=False)
 
 
 def mix(x: Tensor, own: Tensor) -> Tensor:

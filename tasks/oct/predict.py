@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from suite.draw.image import overlay
 from suite.errors import UserError
-from suite.explain.image import overlay
 from tasks.oct.explain import enlarge
 from tasks.oct.images import SUFFIXES, is_image, read_image
 from tasks.oct.model import ScanNet

@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from suite.draw.curves import draw_reliability, draw_roc
+from suite.draw.image import overlay
 from suite.errors import UserError
-from suite.explain.curves import draw_reliability, draw_roc
-from suite.explain.image import overlay
 from tasks.oct import metrics
 from tasks.oct.explain import AveragePrior, Fit, fit, mappers
 from tasks.oct.phantom import CLASSES, simulate
@@ -42,7 +42,7 @@ class Report:
 def look(paths: Sequence[Path], overrides: Sequence[str] = ()) -> Report:
     """Measure every checkpoint on its own test part; raises UserError where their classes differ."""
     from suite.training.build import build_data
-    from suite.training.restore import restore
+    from suite.training.load import restore
 
     parts = []
     for path in paths:

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from suite.attention.blocks import EncoderBlock, FeedForward
 from suite.attention.build import build_attention
-from suite.attention.dropout import dropout
-from suite.attention.heads import MultiheadAttention
-from suite.attention.segments import Segments
+from suite.attention.layers.blocks import EncoderBlock, FeedForward
+from suite.attention.layers.multihead import MultiheadAttention
+from suite.attention.operators.dropout import dropout
+from suite.attention.ragged.segments import Segments
 from tasks.oct.encoder import RegionPooling, standardise
 from tasks.oct.model import ScanNet, ScanOutput, refuse_bags
 
@@ -29,7 +29,7 @@ class VisionTransformer(ScanNet):
         num_channels, class_names, height, width: from the data.
         patch: side of a patch in pixels; the picture is padded to whole patches.
         embed_dim, depth, num_heads: width, blocks, heads of each; ``hidden_dim`` of the feed-forward networks.
-        patterns: of ``suite.attention.patterns``, by name or mapping.
+        patterns: of ``suite.attention.choices.patterns``, by name or mapping.
         dropout: of the blocks and the pooled vector, while training.
         attention: score and alignment of blocks and pooling; its pattern is replaced by ``patterns``.
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from suite.attention.patterns import Full
+from suite.attention.choices.patterns import Full
 from tasks.recommender.sasrec import Pairs, SequenceEncoder
 
 

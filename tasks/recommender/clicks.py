@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from suite.training.measured import Measured, Rows
+from suite.training.task_module import Measured, Rows
 from tasks.recommender.batches import HistoryBatch
 from tasks.recommender.din import DIN
 

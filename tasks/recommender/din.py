@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from suite.attention.build import build_attention
 from suite.attention.capture import capture
-from suite.attention.dropout import dropout
-from suite.attention.patterns import Causal, Full
-from suite.attention.scores import Score
+from suite.attention.choices.patterns import Causal, Full
+from suite.attention.choices.scores import Score
+from suite.attention.operators.dropout import dropout
 
 
 class ActivationUnit(Score):

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from suite.training.measured import Measured, Rows
-from suite.training.module import OptimizerFactory
+from suite.training.base_task_module import OptimizerFactory
+from suite.training.task_module import Measured, Rows
 from tasks.recommender.batches import HistoryBatch
 from tasks.recommender.evaluation import FullRanking, accuracy, beyond_accuracy, find_protocol, recommended
 from tasks.recommender.losses import ItemLoss

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from suite.attention.capture import capture
+from suite.draw.grid import shade_grid
 from suite.errors import UserError
-from suite.explain.grid import shade_grid
 from tasks.recommender.din import DIN
 from tasks.recommender.evaluation import recommended
 from tasks.recommender.sasrec import SequenceEncoder

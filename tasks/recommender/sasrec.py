@@ -8,13 +8,13 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from suite.attention.blocks import EncoderBlock, FeedForward
+from suite.attention.attention import Attention
 from suite.attention.build import build_attention
 from suite.attention.capture import capture
-from suite.attention.dropout import dropout
-from suite.attention.heads import MultiheadAttention
-from suite.attention.module import Attention
-from suite.attention.patterns import Causal, Pattern
+from suite.attention.choices.patterns import Causal, Pattern
+from suite.attention.layers.blocks import EncoderBlock, FeedForward
+from suite.attention.layers.multihead import MultiheadAttention
+from suite.attention.operators.dropout import dropout
 
 
 class Pairs(NamedTuple):

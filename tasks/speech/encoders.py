@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from suite.attention.blocks import EncoderBlock, FeedForward
-from suite.attention.dropout import dropout
-from suite.attention.heads import MultiheadAttention
-from suite.attention.module import Attention
-from suite.attention.positions import Rotary
+from suite.attention.attention import Attention
+from suite.attention.choices.positions import Rotary
+from suite.attention.layers.blocks import EncoderBlock, FeedForward
+from suite.attention.layers.multihead import MultiheadAttention
+from suite.attention.operators.dropout import dropout
 from tasks.speech.recurrent import BidirectionalLSTM
 
 

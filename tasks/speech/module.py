@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from suite.training.measured import Measured, Rows
-from suite.training.module import OptimizerFactory
+from suite.training.base_task_module import OptimizerFactory
+from suite.training.task_module import Measured, Rows
 from tasks.speech.batch import SpeechBatch
 from tasks.speech.edits import edit_rows, rates
 from tasks.speech.model import Recognised

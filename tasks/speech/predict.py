@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from suite.draw.speech import draw_alignment
 from suite.errors import UserError
-from suite.explain.speech import draw_alignment
 from tasks.speech import features as frontends
 from tasks.speech import normalise as normalisers
 from tasks.speech.align import align

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from suite.attention.dropout import dropout
+from suite.attention.operators.dropout import dropout
 
 
 class BidirectionalLSTM(nn.Module):

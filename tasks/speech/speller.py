@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from suite.attention.build import build_attention
-from suite.attention.dropout import dropout
-from suite.attention.heads import KeyValue, MultiheadAttention
-from suite.attention.patterns import Full
+from suite.attention.choices.patterns import Full
+from suite.attention.layers.multihead import KeyValue, MultiheadAttention
+from suite.attention.operators.dropout import dropout
 from tasks.speech.encoders import Encoded
 
 

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from suite.attention.blocks import DecoderBlock, FeedForward
+from suite.attention.attention import Attention
 from suite.attention.build import build_attention
-from suite.attention.dropout import dropout
-from suite.attention.heads import KeyValue, MultiheadAttention
-from suite.attention.module import Attention
-from suite.attention.patterns import Causal, Full
-from suite.attention.positions import Rotary
+from suite.attention.choices.patterns import Causal, Full
+from suite.attention.choices.positions import Rotary
+from suite.attention.layers.blocks import DecoderBlock, FeedForward
+from suite.attention.layers.multihead import KeyValue, MultiheadAttention
+from suite.attention.operators.dropout import dropout
 from suite.errors import UserError
 from tasks.speech.encoders import Encoded
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from suite.attention.alignment import (
+from suite.attention.attention import Attention
+from suite.attention.choices.alignments import (
     Entmax15,
     Hard,
     Monotonic,
@@ -17,7 +18,6 @@ from suite.attention.alignment import (
     Sparsemax,
     StraightThrough,
 )
-from suite.attention.module import Attention
 
 B, H, L, S = 2, 3, 5, 7
 ALL = [Softmax(), Softmax(0.3), Sparsemax(), Entmax15(), Sigmoid(), Monotonic(), Sinkhorn(), Hard(), StraightThrough()]

@@ -8,11 +8,11 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 
-from suite.attention.alignment import Alignment, Sparsemax
 from suite.attention.build import build_attention, build_edge_score, members
-from suite.attention.heads import MultiheadAttention
-from suite.attention.patterns import Pattern, Window
-from suite.attention.scores import Additive, Cosine, GATv2Score, Score
+from suite.attention.choices.alignments import Alignment, Sparsemax
+from suite.attention.choices.patterns import Pattern, Window
+from suite.attention.choices.scores import Additive, Cosine, GATv2Score, Score
+from suite.attention.layers.multihead import MultiheadAttention
 
 PRESETS = sorted(Path("conf/attention").glob("*.yaml"))
 FACTS = {"num_heads": 2, "head_dim": 3}
@@ -86,7 +86,10 @@ def test_the_edge_layout_takes_a_score_and_refuses_the_rest_in_a_sentence():
             {"pattern": "axial_rows"},
             "pattern axial_rows needs height, width, .*attention.pattern='{name: axial_rows, height",
         ),
-        ({"score": lambda: Sparsemax()}, "a score must be a subclass of suite.attention.scores.Score, got Sparsemax"),
+        (
+            {"score": lambda: Sparsemax()},
+            "a score must be a subclass of suite.attention.choices.scores.Score, got Sparsemax",
+        ),
         ({"dropout": 1.5}, "dropout must be a probability"),
     ],
 )

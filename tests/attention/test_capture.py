@@ -7,17 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from suite.attention import capture as capture_module
-from suite.attention.alignment import Hard
-from suite.attention.blocks import DecoderBlock, EncoderBlock, FeedForward
+from suite.attention.attention import Attention
 from suite.attention.capture import capture, entropy, rollout
-from suite.attention.edges import Edges
-from suite.attention.gates import CBAM
-from suite.attention.graph import GraphAttention
-from suite.attention.heads import MultiheadAttention
-from suite.attention.module import Attention
-from suite.attention.patterns import Causal, Window
-from suite.attention.positions import Alibi, Rotary
-from suite.attention.scores import GATScore
+from suite.attention.choices.alignments import Hard
+from suite.attention.choices.patterns import Causal, Window
+from suite.attention.choices.positions import Alibi, Rotary
+from suite.attention.choices.scores import GATScore
+from suite.attention.layers.blocks import DecoderBlock, EncoderBlock, FeedForward
+from suite.attention.layers.gates import CBAM
+from suite.attention.layers.graph import GraphAttention
+from suite.attention.layers.multihead import MultiheadAttention
+from suite.attention.ragged.edges import Edges
 
 E, H = 8, 2
 

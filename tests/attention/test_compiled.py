@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from suite.attention.alignment import Softmax, Sparsemax
+from suite.attention.attention import Attention
 from suite.attention.capture import capture
-from suite.attention.compiled import attend_compiled
-from suite.attention.heads import MultiheadAttention
-from suite.attention.module import Attention
-from suite.attention.patterns import Causal, Window
-from suite.attention.positions import Rotary
-from suite.attention.scores import Additive, Cosine, General, ScaledDot
+from suite.attention.choices.alignments import Softmax, Sparsemax
+from suite.attention.choices.patterns import Causal, Window
+from suite.attention.choices.positions import Rotary
+from suite.attention.choices.scores import Additive, Cosine, General, ScaledDot
+from suite.attention.compiled.dense import attend_compiled
+from suite.attention.layers.multihead import MultiheadAttention
 from tests.attention.compiler import needs_compiler
 
 pytestmark = needs_compiler

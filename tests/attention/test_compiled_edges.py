@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from suite.attention.compiled_edges import attend_edges_compiled, spmm_compiled
-from suite.attention.compiled_nodes import dropout_compiled, spread_nodes
-from suite.attention.csr import Sparsity, spmm
-from suite.attention.edges import Edges
-from suite.attention.graph import GraphAttention, attend_edges, attend_edges_reference
-from suite.attention.scores import GATScore, GATv2Score
+from suite.attention.choices.scores import GATScore, GATv2Score
+from suite.attention.compiled.edges import attend_edges_compiled, spmm_compiled
+from suite.attention.compiled.nodes import dropout_compiled, spread_nodes
+from suite.attention.layers.graph import GraphAttention, attend_edges, attend_edges_reference
+from suite.attention.ragged.edges import Edges
+from suite.attention.ragged.sparse_matrix import Sparsity, spmm
 from tests.attention.compiler import needs_compiler
 
 pytestmark = needs_compiler

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from suite.attention.dropout import dropout, keep_mask
+from suite.attention.operators.dropout import dropout, keep_mask
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.6])

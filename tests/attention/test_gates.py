@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import suite.attention
-from suite.attention.gates import (
+from suite.attention.layers.gates import (
     CBAM,
     AttentionGate,
     ChannelGate,
@@ -20,9 +20,9 @@ from suite.attention.gates import (
     SpatialGate,
     SqueezeExcitation,
 )
-from suite.attention.glimpse import GlimpseSensor
-from suite.attention.heads import MultiheadAttention
-from suite.attention.temporal import TemporalAttention
+from suite.attention.layers.glimpse import GlimpseSensor
+from suite.attention.layers.multihead import MultiheadAttention
+from suite.attention.layers.temporal import TemporalAttention
 
 B, C, HEIGHT, WIDTH = 2, 6, 5, 7
 MODULES = [module.name for module in pkgutil.iter_modules(suite.attention.__path__, "suite.attention.")]

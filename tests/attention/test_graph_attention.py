@@ -5,11 +5,11 @@ from types import ModuleType
 import pytest
 import torch
 
-from suite.attention.csr import Sparsity
-from suite.attention.edges import Edges, add_self_loops
+from suite.attention.choices.scores import GATScore, GATv2Score, Score
 from suite.attention.functional import attend
-from suite.attention.graph import GraphAttention, SparseRows, attend_edges
-from suite.attention.scores import GATScore, GATv2Score, Score
+from suite.attention.layers.graph import GraphAttention, SparseRows, attend_edges
+from suite.attention.ragged.edges import Edges, add_self_loops
+from suite.attention.ragged.sparse_matrix import Sparsity
 
 N, F, H, D = 11, 5, 3, 7
 SCORES = [GATScore, GATv2Score]

@@ -3,23 +3,25 @@
 import pytest
 import torch
 
-from suite.attention import half
-from suite.attention.heads import MultiheadAttention
-from suite.attention.module import Attention
-from suite.attention.patterns import Causal, Full, Window
+from suite.attention.attention import Attention
+from suite.attention.choices.patterns import Causal, Full, Window
+from suite.attention.layers.multihead import MultiheadAttention
+from suite.attention.operators import half_precision
 from tests.attention.compiler import IMPLEMENTATIONS
 
 
 @pytest.fixture(params=[True, False], ids=["in_software", "in_hardware"])
 def emulated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr(half, "emulated", lambda dtype: request.param and dtype in (torch.bfloat16, torch.float16))
+    monkeypatch.setattr(
+        half_precision, "emulated", lambda dtype: request.param and dtype in (torch.bfloat16, torch.float16)
+    )
     return bool(request.param)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_in_software_a_layer_is_made_in_float32_and_rounded_once(emulated, dtype):
     torch.manual_seed(0)
-    layer = half.Linear(64, 33).to(dtype)
+    layer = half_precision.Linear(64, 33).to(dtype)
     x = torch.randn(2, 5, 64, dtype=dtype, requires_grad=True)
     exact = layer.weight.detach().float()
     wanted = torch.nn.functional.linear(x.detach().float(), exact, layer.bias.detach().float()).to(dtype)
@@ -53,8 +55,8 @@ def test_attention_stays_near_float32(emulated, implementation, pattern, dropout
 
 
 def test_float32_and_autocast_are_left_alone(monkeypatch):
-    monkeypatch.setattr(half, "emulated", lambda dtype: dtype == torch.bfloat16)
-    layer, x = half.Linear(4, 3), torch.randn(5, 4)
+    monkeypatch.setattr(half_precision, "emulated", lambda dtype: dtype == torch.bfloat16)
+    layer, x = half_precision.Linear(4, 3), torch.randn(5, 4)
     assert torch.equal(layer(x), torch.nn.functional.linear(x, layer.weight, layer.bias))
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(x).dtype == torch.bfloat16

@@ -4,16 +4,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from suite.attention.alignment import Entmax15, Hard, Monotonic, Sinkhorn, Sparsemax
-from suite.attention.blocks import DecoderBlock, EncoderBlock, FeedForward, Reversible
-from suite.attention.heads import KeyValue, MultiheadAttention, merge_heads, split_heads
-from suite.attention.location import LocationSensitive
-from suite.attention.module import Attention
-from suite.attention.patterns import Causal, Window
-from suite.attention.pooling import AttentionPooling, GatedProjection
-from suite.attention.positions import Alibi, RelativeBias, RelativeKeys, Rotary
-from suite.attention.scores import Additive, Dot, GATScore, GATv2Score, ScaledDot
-from suite.attention.segments import Segments
+from suite.attention.attention import Attention
+from suite.attention.choices.alignments import Entmax15, Hard, Monotonic, Sinkhorn, Sparsemax
+from suite.attention.choices.location_scores import LocationSensitive
+from suite.attention.choices.patterns import Causal, Window
+from suite.attention.choices.positions import Alibi, RelativeBias, RelativeKeys, Rotary
+from suite.attention.choices.scores import Additive, Dot, GATScore, GATv2Score, ScaledDot
+from suite.attention.layers.blocks import DecoderBlock, EncoderBlock, FeedForward, Reversible
+from suite.attention.layers.multihead import KeyValue, MultiheadAttention, merge_heads, split_heads
+from suite.attention.layers.pooling import AttentionPooling, GatedProjection
+from suite.attention.ragged.segments import Segments
 from tests.attention.compiler import IMPLEMENTATIONS
 
 B, L, S, E, H = 2, 5, 7, 12, 3

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from suite.attention import native
-from suite.attention.module import Attention
+from suite.attention.attention import Attention
+from suite.attention.compiled import library
 from tests.attention.compiler import COMPILER, needs_compiler
 
 
@@ -18,10 +18,10 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("SUITE_CACHE_DIR", str(tmp_path / "kept"))
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "small.cpp").write_text('extern "C" int small() { return 1; }')
-    monkeypatch.setattr(native, "FOLDER", tmp_path / "sources")  # built in no time
-    native.library.cache_clear()
+    monkeypatch.setattr(library, "FOLDER", tmp_path / "sources")  # built in no time
+    library.library.cache_clear()
     yield tmp_path / "kept"
-    native.library.cache_clear()
+    library.library.cache_clear()
 
 
 def test_a_machine_without_a_compiler_is_told_so(fresh, monkeypatch):
@@ -38,7 +38,7 @@ def test_a_compiler_that_fails_is_quoted(fresh, monkeypatch, tmp_path):
     failing.chmod(0o755)
     monkeypatch.setenv("CXX", str(failing))
     with pytest.raises(ValueError, match=r"cannot build the compiled kernels: x.cpp:1: error: no such flag; .*CXX"):
-        native.library()
+        library.library()
     assert not list(fresh.iterdir())  # nothing half made stays behind
 
 
@@ -47,28 +47,29 @@ def test_a_place_that_cannot_be_written_is_named(fresh, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("SUITE_CACHE_DIR", str(tmp_path / "file" / "below"))
     with pytest.raises(ValueError, match=r"cannot be kept in .*below \(Not a directory\); .*SUITE_CACHE_DIR"):
-        native.library()
+        library.library()
 
 
 @needs_compiler
 def test_kernels_are_built_once_and_by_their_sources(fresh, monkeypatch):
-    native.library()
+    library.library()
     (kept,) = fresh.iterdir()
     made = kept.stat().st_mtime_ns
-    native.library.cache_clear()
-    native.library()
+    library.library.cache_clear()
+    library.library()
     assert [kept] == list(fresh.iterdir())
     assert kept.stat().st_mtime_ns == made
-    monkeypatch.setattr(native, "FLAGS", (*native.FLAGS, "-DOTHER"))
-    native.library.cache_clear()
-    native.library()
+    monkeypatch.setattr(library, "FLAGS", (*library.FLAGS, "-DOTHER"))
+    library.library.cache_clear()
+    library.library()
     assert len(list(fresh.iterdir())) == 2
 
 
 @needs_compiler
 def test_processes_that_start_together_each_find_whole_kernels(tmp_path):
     code = (
-        "import torch; from suite.attention.compiled import attend_compiled as attend; x = torch.randn(1, 1, 4, 4);"
+        "import torch; from suite.attention.compiled.dense import attend_compiled as attend;"
+        "x = torch.randn(1, 1, 4, 4);"
         "torch.testing.assert_close(attend(x, x, x, None), (x @ x.mT).softmax(-1) @ x)"
     )
     environment = os.environ | {"SUITE_CACHE_DIR": str(tmp_path)}
@@ -79,6 +80,6 @@ def test_processes_that_start_together_each_find_whole_kernels(tmp_path):
 
 @needs_compiler
 def test_the_sources_give_no_warning(tmp_path):
-    command = [COMPILER, *native.FLAGS, "-Wall", "-Wextra", "-Werror", *map(str, native.FOLDER.glob("*.cpp"))]
+    command = [COMPILER, *library.FLAGS, "-Wall", "-Wextra", "-Werror", *map(str, library.FOLDER.glob("*.cpp"))]
     done = subprocess.run([*command, "-o", str(tmp_path / "kernels.so")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

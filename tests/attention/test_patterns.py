@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suite.attention.local import LocalMonotonic, LocalPredictive
-from suite.attention.module import Attention
-from suite.attention.patterns import Causal, Full, GraphEdges, Lengths, Pattern, Window
-from suite.attention.sparse import AxialColumns, AxialRows, BlockSparse, GlobalLocal, SinkhornBlocks
+from suite.attention.attention import Attention
+from suite.attention.choices.block_patterns import AxialColumns, AxialRows, BlockSparse, GlobalLocal, SinkhornBlocks
+from suite.attention.choices.local_patterns import LocalMonotonic, LocalPredictive
+from suite.attention.choices.patterns import Causal, Full, GraphEdges, Lengths, Pattern, Window
 
 LAYOUT = torch.tensor([[1, 0, 1], [0, 1, 0], [1, 1, 1]]).bool()
 RULES = [  # pattern, queries, keys, rule on query number i and key number j

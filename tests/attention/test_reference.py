@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch._dynamo.testing import CompileCounter
 
-from suite.attention import fused, streamed
-from suite.attention.alignment import Entmax15, Sigmoid, Softmax, Sparsemax
+from suite.attention.attention import Attention
+from suite.attention.choices.alignments import Entmax15, Sigmoid, Softmax, Sparsemax
+from suite.attention.choices.block_patterns import GlobalLocal
+from suite.attention.choices.local_patterns import LocalPredictive
+from suite.attention.choices.patterns import Causal, Full, Window
+from suite.attention.choices.scores import Additive, Concat, Cosine, Dot, GATv2Score, General, ScaledDot, Score
+from suite.attention.fast import choose, dropout_on_cpu
+from suite.attention.fast.choose import Call, chunked, reference, sdpa, tiled
+from suite.attention.fast.choose import streamed as streamed_path
 from suite.attention.functional import attend, masked_softmax
-from suite.attention.fused import Call, chunked, reference, sdpa, tiled
-from suite.attention.fused import streamed as streamed_path
-from suite.attention.local import LocalPredictive
-from suite.attention.module import Attention
-from suite.attention.patterns import Causal, Full, Window
-from suite.attention.scores import Additive, Concat, Cosine, Dot, GATv2Score, General, ScaledDot, Score
-from suite.attention.sparse import GlobalLocal
 from tests.attention.compiler import IMPLEMENTATIONS
 
 B, H, L, S, D, V = 2, 3, 5, 7, 4, 11  # distinct, so that no transposed axis can hide
@@ -75,7 +75,7 @@ PATHS = [
 @pytest.mark.parametrize(("path", "score"), PATHS, ids=lambda x: getattr(x, "__name__", type(x).__name__))
 @pytest.mark.parametrize("masked", [False, True])
 def test_every_fast_path_equals_the_reference(path, score, masked, monkeypatch):
-    monkeypatch.setattr(fused, "CHUNK", 100)
+    monkeypatch.setattr(choose, "CHUNK", 100)
     length = 300 if path is tiled else 13
     inputs = tensors(L=length, S=length)
     pattern = Window(2, 3) & Causal() if path is tiled else Causal()
@@ -99,13 +99,13 @@ def test_tiles_serve_every_rowwise_alignment(alignment):
     "mask", [None, some_mask(), some_mask(1, S), some_mask()[0, 0]], ids=["none", "rows", "keys", "2d"]
 )
 def test_streamed_dropout_equals_the_equation_with_the_same_mask(mask, monkeypatch):
-    monkeypatch.setattr(streamed, "PIECE", 40)  # several pieces
+    monkeypatch.setattr(dropout_on_cpu, "PIECE", 40)  # several pieces
     inputs = tensors()
     call = Call(*inputs, ScaledDot(), Softmax(), Full(), mask, dropout_p=0.25)
     torch.manual_seed(3)
     ours = streamed_path(call).context
     torch.manual_seed(3)
-    keep = streamed.keep_mask(torch.Size((B, H, L, S)), 0.25, torch.device("cpu"))
+    keep = dropout_on_cpu.keep_mask(torch.Size((B, H, L, S)), 0.25, torch.device("cpu"))
     wanted = (masked_softmax(ScaledDot()(*inputs[:2]), mask) * keep / 0.75) @ inputs[2]
     torch.testing.assert_close(ours, wanted)
     torch.testing.assert_close(gradients(ours, inputs), gradients(wanted, inputs))
@@ -113,16 +113,16 @@ def test_streamed_dropout_equals_the_equation_with_the_same_mask(mask, monkeypat
 
 @pytest.mark.parametrize(("queries", "keys"), [(1, 1), (33, 33), (131, 131), (3, 70), (70, 37)])
 def test_bands_of_a_causal_pattern_leave_out_nothing_that_is_allowed(queries, keys, monkeypatch):
-    monkeypatch.setattr(streamed, "PIECE", 500)
+    monkeypatch.setattr(dropout_on_cpu, "PIECE", 500)
     inputs = tensors(L=queries, S=keys)
     call = Call(*inputs, ScaledDot(), Softmax(), Causal(), dropout_p=0.25)
     torch.manual_seed(3)
     ours = streamed_path(call).context
     torch.manual_seed(3)
     keep = torch.zeros(B, H, queries, keys)
-    for rows, reach in streamed.causal_bands(queries, keys):
+    for rows, reach in dropout_on_cpu.causal_bands(queries, keys):
         part = keep[:, :, rows, :reach]
-        part.copy_(streamed.keep_mask(part.shape, 0.25, torch.device("cpu")))
+        part.copy_(dropout_on_cpu.keep_mask(part.shape, 0.25, torch.device("cpu")))
     mask = Causal().mask(queries, keys)
     wanted = (masked_softmax(ScaledDot()(*inputs[:2]), mask) * keep / 0.75) @ inputs[2]
     torch.testing.assert_close(ours, wanted)
@@ -247,7 +247,7 @@ def test_the_choice_of_a_path_follows_its_table():
     def chosen(length: int = 40, **changes: object) -> str:
         x = torch.zeros(1, H, length, D)
         choices = {"score": ScaledDot(), "alignment": Softmax(), "pattern": Full(), **changes}
-        return fused.choose(Call(x, x, x, **choices)).__name__
+        return choose.choose(Call(x, x, x, **choices)).__name__
 
     assert chosen() == chosen(pattern=Causal()) == chosen(score=General(H, D)) == "sdpa"
     assert chosen(dropout_p=0.1) == "streamed"
@@ -270,7 +270,7 @@ def test_flex_attention_equals_the_reference(pattern, monkeypatch):
     query, key, value = (torch.randn(B, H, 150, 16) for _ in range(3))
     call = Call(query, key, value, Cosine(H), Softmax(0.5), pattern)
     with torch.no_grad():
-        torch.testing.assert_close(fused.flex(call).context, reference(call).context)
+        torch.testing.assert_close(choose.flex(call).context, reference(call).context)
 
 
 @pytest.mark.filterwarnings("ignore")  # the compiler's own

@@ -6,12 +6,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from suite.attention.edges import Edges
+from suite.attention.choices.location_scores import LocationBased, LocationSensitive
+from suite.attention.choices.patterns import GraphEdges
+from suite.attention.choices.scores import (
+    Additive,
+    Concat,
+    Cosine,
+    Dot,
+    GATScore,
+    GATv2Score,
+    General,
+    ScaledDot,
+    Score,
+)
 from suite.attention.functional import attend
-from suite.attention.graph import attend_edges
-from suite.attention.location import LocationBased, LocationSensitive
-from suite.attention.patterns import GraphEdges
-from suite.attention.scores import Additive, Concat, Cosine, Dot, GATScore, GATv2Score, General, ScaledDot, Score
+from suite.attention.layers.graph import attend_edges
+from suite.attention.ragged.edges import Edges
 
 B, H, L, S, D = 2, 3, 5, 7, 4
 
@@ -92,8 +102,8 @@ def test_location_sensitive_follows_chorowski_and_carries_its_state():
 
 def test_additive_with_the_layers_projections_is_bahdanau():
     """v tanh(W s + U h): one head of width E, compared with the paper's loop."""
-    from suite.attention.heads import MultiheadAttention
-    from suite.attention.module import Attention
+    from suite.attention.attention import Attention
+    from suite.attention.layers.multihead import MultiheadAttention
 
     torch.manual_seed(5)
     layer = MultiheadAttention(4, 1, Attention(Additive(1, 4)), memory_dim=6, bias=False).double()

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suite.attention.csr import Sparsity, spmm
 from suite.attention.functional import masked_softmax
-from suite.attention.segments import Segments, segment_max, segment_softmax, segment_spread, segment_sum
+from suite.attention.ragged.segments import Segments, segment_max, segment_softmax, segment_spread, segment_sum
+from suite.attention.ragged.sparse_matrix import Sparsity, spmm
 
 LENGTHS = torch.tensor([3, 0, 5, 1, 0])
 

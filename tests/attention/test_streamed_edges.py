@@ -5,20 +5,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from suite.attention import streamed_edges
-from suite.attention.dropout import keep_mask
-from suite.attention.edges import Edges
-from suite.attention.graph import GraphAttention
-from suite.attention.scores import GATScore
-from suite.attention.streamed_edges import mix_edges
-from suite.attention.streamed_sums import mix_sums
+from suite.attention.choices.scores import GATScore
+from suite.attention.layers.graph import GraphAttention
+from suite.attention.operators.dropout import keep_mask
+from suite.attention.ragged import edge_softmax
+from suite.attention.ragged.edge_softmax import mix_edges
+from suite.attention.ragged.edge_softmax_of_sums import mix_sums
+from suite.attention.ragged.edges import Edges
 
 N, S, M, H, V = 5, 7, 23, 6, 3  # receivers, senders, edges, heads, width
 
 
 @pytest.fixture(params=[1, 2, 6], ids=lambda heads: f"{heads}_heads_at_a_time")
 def heads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(streamed_edges, "GROUP", M * request.param)
+    monkeypatch.setattr(edge_softmax, "GROUP", M * request.param)
     return int(request.param)
 
 
@@ -100,7 +100,7 @@ def test_a_layer_takes_that_way_by_itself(heads: int, edges: Edges, monkeypatch:
     layer, x = GraphAttention(4, 3, H, GATScore(H, 3)), torch.randn(S, 4)
     square = Edges.from_index(torch.stack([edges.senders, edges.receivers.ids]), S, S)
     found = layer(x, square)
-    monkeypatch.setattr(streamed_edges, "GROUP", 1 << 20)
+    monkeypatch.setattr(edge_softmax, "GROUP", 1 << 20)
     torch.testing.assert_close(tuple(layer(x, square)), tuple(found))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from suite.training import checkpoint
+from suite.training.state import checkpoint_file
 from tests.cli.conftest import Attn
 
 SMALL = ("task=graph", "data=graph/synthetic", "debug=short")
@@ -56,7 +56,7 @@ def test_a_sweep_starts_two_processes_a_run(attn: Attn, tmp_path: Path) -> None:
     runs = [path.parent for path in tmp_path.glob("runs/graph/*/result.json")]
     assert sorted(json.loads((run / "result.json").read_text())["seed"] for run in runs) == [1, 2]
     for run in runs:
-        processes = checkpoint.recover(run / "checkpoints")[1]["processes"]
+        processes = checkpoint_file.recover(run / "checkpoints")[1]["processes"]
         assert len(processes) == 2
         assert processes[0]["weights"] == processes[1]["weights"]
 

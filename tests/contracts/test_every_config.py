@@ -14,7 +14,7 @@ from suite.cli.tasks import find_tasks
 from suite.config import compose
 from suite.config.packages import options
 from suite.training.build import _targets, build_data, build_module, build_trainer, instantiate
-from suite.training.launch import launch
+from suite.training.run.launch import launch
 
 CONF = Path(__file__).parents[2] / "conf"
 TASKS = [task.name for task in find_tasks()]

@@ -31,8 +31,8 @@ defaults:
 task_name: parity
 module: {_target_: mylab.parity.Parity}
 selection:
-  _target_: suite.training.selection.Selection
-  rule: {_target_: suite.training.selection.Best, monitor: val/accuracy, mode: max}
+  _target_: suite.training.callbacks.selection.Selection
+  rule: {_target_: suite.training.callbacks.selection.Best, monitor: val/accuracy, mode: max}
   patience: 3
 trainer: {max_epochs: 4}
 """
@@ -40,7 +40,7 @@ MODULE = """
 import lightning.pytorch as pl
 import torch
 import torch.nn.functional as F
-from suite.training.module import TaskModule
+from suite.training.base_task_module import TaskModule
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 

@@ -9,7 +9,7 @@ import torch
 
 from suite.config import compose
 from suite.testing import TaskContract
-from suite.training.launch import launch
+from suite.training.run.launch import launch
 from tasks.documents.batch import Batches
 from tasks.documents.data import SyntheticData
 from tests.cli.conftest import Attn

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from suite.attention.segments import Segments
+from suite.attention.ragged.segments import Segments
 from suite.config import compose
 from suite.errors import UserError
 from suite.training.build import build_data, build_module

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from suite.explain.grid import shade_grid
+from suite.draw.grid import shade_grid
 
 
 def test_a_row_is_shaded_by_its_own_largest_weight() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from suite.explain.text import shade_text
+from suite.draw.text import shade_text
 
 
 def test_a_text_is_shaded_in_order_and_escaped() -> None:

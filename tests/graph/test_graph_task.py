@@ -9,7 +9,7 @@ import torch
 from suite.config import compose
 from suite.errors import UserError
 from suite.testing import TaskContract
-from suite.training.launch import launch
+from suite.training.run.launch import launch
 from tasks.graph.batch import GraphBatch
 from tasks.graph.data import SyntheticData
 

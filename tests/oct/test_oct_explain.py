@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from suite.explain.curves import roc_points
-from suite.explain.image import overlay
+from suite.draw.curves import roc_points
+from suite.draw.image import overlay
 from tasks.oct import explain
 from tasks.oct.data import PhantomData
 from tasks.oct.encoder import RegionEncoder

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from suite.attention.capture import capture
-from suite.attention.segments import Segments
+from suite.attention.ragged.segments import Segments
 from tasks.oct.blocks import GATES, Residual, make_gate
 from tasks.oct.encoder import RegionEncoder
 from tasks.oct.model import AttentionCNN, MultipleInstance
@@ -109,7 +109,7 @@ def test_every_gate_is_of_the_core() -> None:
     assert make_gate("none", 4) is None
     for name in GATES[1:]:
         gate = make_gate(name, 4)
-        assert type(gate).__module__ == "suite.attention.gates"
+        assert type(gate).__module__ == "suite.attention.layers.gates"
         assert Residual(3, 4, stride=2, gate=gate)(torch.rand(1, 3, 9, 7)).shape == (1, 4, 5, 4)
     with pytest.raises(ValueError, match="gate is one of none, se"):
         make_gate("sea", 4)

@@ -13,8 +13,8 @@ from suite.cli.predict import build_predictor
 from suite.config import compose
 from suite.errors import UserError
 from suite.testing import TaskContract
-from suite.training.launch import launch
-from suite.training.restore import restore
+from suite.training.load import restore
+from suite.training.run.launch import launch
 from tasks.oct import report
 from tasks.oct.batch import Bags
 from tasks.oct.phantom import CLASSES, simulate

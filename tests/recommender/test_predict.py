@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from suite.config import compose
-from suite.training.launch import launch
+from suite.training.run.launch import launch
 from tests.cli.conftest import Attn, attn  # noqa: F401
 
 

@@ -8,7 +8,7 @@ from suite.cli.evaluate import evaluate_checkpoint
 from suite.config import compose
 from suite.errors import UserError
 from suite.testing import TaskContract
-from suite.training.launch import launch
+from suite.training.run.launch import launch
 
 SYNTHETIC = ["task=recommender", "data=recommender/synthetic"]
 

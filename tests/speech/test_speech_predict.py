@@ -10,9 +10,9 @@ import torch
 
 from suite.cli.predict import build_predictor
 from suite.config import compose
+from suite.draw.speech import draw_alignment
 from suite.errors import UserError
-from suite.explain.speech import draw_alignment
-from suite.training.launch import launch
+from suite.training.run.launch import launch
 from tasks.speech.align import align
 from tasks.speech.features import Cepstra, LogMel
 from tasks.speech.pieces import cut_at_pauses

@@ -7,7 +7,7 @@ import pytest
 
 from suite.config import compose
 from suite.testing import TaskContract
-from suite.training.launch import launch
+from suite.training.run.launch import launch
 from tests.speech.conftest import SMALL, SMALL_LAS, SMALL_LSTM
 
 SYNTHETIC = ["task=speech", "data=speech/synthetic", "data.num_utterances=30", "module.search.beam=3"]

@@ -16,7 +16,7 @@ from suite.errors import UserError
 from suite.sweep import trial
 from suite.sweep.space import parse
 from suite.sweep.study import Study
-from suite.training import checkpoint
+from suite.training.state import checkpoint_file
 from tests.training import processes
 from tests.training.test_resume import TASKS
 
@@ -156,7 +156,7 @@ def test_four_trials_of_two_processes_agree(monkeypatch: pytest.MonkeyPatch, cap
     assert main(["sweep", *TASKS["documents"], *words]) == 0, capfd.readouterr()
     rates = set()
     for number in range(4):
-        _, content = checkpoint.recover(Path(f"s/trials/{number:04d}/checkpoints"))
+        _, content = checkpoint_file.recover(Path(f"s/trials/{number:04d}/checkpoints"))
         hashes = {process["weights"] for process in content["processes"]}
         assert len(content["processes"]) == 2
         assert len(hashes) == 1

@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
-from suite.training import run as running
-from suite.training import rundir
-from suite.training.signals import Interrupted
+from suite.training.callbacks.signals import Interrupted
+from suite.training.run import directory
+from suite.training.run import process as running
 
 FORK = multiprocessing.get_context("fork")
 Process = Any
@@ -63,7 +63,7 @@ def ranks(function: Callable[..., object], *arguments: Any, world: int = 2) -> l
 def begin(config: dict[str, Any], run_dir: Path) -> Path:
     """The directory of a run with its config and provenance, as the parent leaves it for workers."""
     data, _ = running.prepare(config)
-    path = rundir.create(str(run_dir), config["task_name"])
+    path = directory.create(str(run_dir), config["task_name"])
     running.record(path, config, data, resumed=False)
     return path
 
@@ -82,9 +82,9 @@ def work(
 
 def _kill_at(number: int) -> None:
     """Count where a batch begins and ends, where an optimiser steps, where metrics are reported."""
-    from suite.training.guards import Finite
-    from suite.training.module import TaskModule
-    from suite.training.saving import Checkpoints
+    from suite.training.base_task_module import TaskModule
+    from suite.training.callbacks.checkpoints import Checkpoints
+    from suite.training.callbacks.guards import Finite
 
     events = 0
 

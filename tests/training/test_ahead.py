@@ -12,9 +12,9 @@ import torch
 
 from suite.config import compose
 from suite.errors import UserError
-from suite.training import run as running
-from suite.training.ahead import Ahead
-from suite.training.dealing import Dealt
+from suite.training.batches.order import Dealt
+from suite.training.batches.prefetch import Ahead
+from suite.training.run import process as running
 from tests.training import processes
 from tests.training.test_resume import TASKS, resumed
 from tests.training.test_signals import begun, grouped

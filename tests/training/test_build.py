@@ -15,9 +15,9 @@ REFUSED = [
     "shutil.rmtree",
     "pickle.loads",
     "importlib.import_module",
-    "suite.training.rundir.os.system",
-    "suite.training.rundir.subprocess.run",
-    "suite.training.rundir.Path.touch",
+    "suite.training.run.directory.os.system",
+    "suite.training.run.directory.subprocess.run",
+    "suite.training.run.directory.Path.touch",
     "tasks.graph.model.F.torch.load",
     "lightning.pytorch.trainer.trainer.os.remove",
 ]

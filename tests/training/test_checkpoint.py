@@ -12,19 +12,19 @@ import pytest
 import torch
 
 from suite.errors import UserError
-from suite.training import checkpoint
+from suite.training.state import checkpoint_file
 from tests.training import processes
 
-CONTENT = {"schema": checkpoint.SCHEMA, "config": {"seed": 1}, "facts": {"num_classes": 3}, "state_dict": {}}
+CONTENT = {"schema": checkpoint_file.SCHEMA, "config": {"seed": 1}, "facts": {"num_classes": 3}, "state_dict": {}}
 
 
 def written(path: Path) -> Path:
-    checkpoint.save(path, {**CONTENT, "state_dict": {"weight": torch.arange(999.0)}})
+    checkpoint_file.save(path, {**CONTENT, "state_dict": {"weight": torch.arange(999.0)}})
     return path
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
-    content = checkpoint.load(written(tmp_path / "a.ckpt"))
+    content = checkpoint_file.load(written(tmp_path / "a.ckpt"))
     assert content["facts"] == {"num_classes": 3}
     assert torch.equal(content["state_dict"]["weight"], torch.arange(999.0))
     assert [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]
@@ -34,26 +34,26 @@ def pair(folder: Path) -> Path:
     """A folder with the last checkpoint and the one before it."""
     for number in (1, 2):
         content = {**CONTENT, "state_dict": {"weight": torch.arange(999.0) * number}, "position": number}
-        checkpoint.save(folder / checkpoint.LAST, content, folder / checkpoint.PREVIOUS)
-    return folder / checkpoint.LAST
+        checkpoint_file.save(folder / checkpoint_file.LAST, content, folder / checkpoint_file.PREVIOUS)
+    return folder / checkpoint_file.LAST
 
 
 def check_recovered(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The broken file is named, and the one before it taken."""
     caplog.clear()
     with pytest.raises(UserError, match=r"last\.ckpt"):
-        checkpoint.load(folder / checkpoint.LAST)
-    path, content = checkpoint.recover(folder)
+        checkpoint_file.load(folder / checkpoint_file.LAST)
+    path, content = checkpoint_file.recover(folder)
     assert (path.name, content["position"]) == ("previous.ckpt", 1)
     assert "last.ckpt" in caplog.text
 
 
 def test_twenty_truncations_are_detected_and_recovered(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     whole = pair(tmp_path).read_bytes()
-    assert checkpoint.recover(tmp_path)[1]["position"] == 2
+    assert checkpoint_file.recover(tmp_path)[1]["position"] == 2
     rng = random.Random(0)
     for size in [0, 1, len(whole) - 1, len(whole) - 64, len(whole) - 66, *rng.sample(range(len(whole)), 15)]:
-        (tmp_path / checkpoint.LAST).write_bytes(whole[:size])
+        (tmp_path / checkpoint_file.LAST).write_bytes(whole[:size])
         check_recovered(tmp_path, caplog)
 
 
@@ -65,29 +65,29 @@ def test_a_hundred_flipped_bits_are_detected_and_recovered(tmp_path: Path, caplo
     for bit in [*ending, *rng.sample(range(8 * len(whole)), 80)]:
         flipped = bytearray(whole)
         flipped[bit // 8] ^= 1 << (bit % 8)
-        (tmp_path / checkpoint.LAST).write_bytes(flipped)
+        (tmp_path / checkpoint_file.LAST).write_bytes(flipped)
         check_recovered(tmp_path, caplog)
 
 
 def test_files_without_a_digest_are_checked_by_their_crcs(tmp_path: Path) -> None:
     path = tmp_path / "old.ckpt"
     torch.save({**CONTENT, "schema": 1, "state_dict": {"weight": torch.arange(999.0)}}, path)
-    assert checkpoint.load(path)["schema"] == 1
+    assert checkpoint_file.load(path)["schema"] == 1
     whole = bytearray(path.read_bytes())
     whole[whole.index(torch.arange(999.0).numpy().tobytes()) + 7] ^= 1
     path.write_bytes(whole)
     with pytest.raises(UserError, match=r"old\.ckpt is damaged \(entry .* fails its checksum\)"):
-        checkpoint.load(path)
+        checkpoint_file.load(path)
 
 
 def test_nothing_good_left_names_every_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no checkpoint in"):
-        checkpoint.recover(tmp_path)
+        checkpoint_file.recover(tmp_path)
     pair(tmp_path)
-    for name in (checkpoint.LAST, checkpoint.PREVIOUS):
+    for name in (checkpoint_file.LAST, checkpoint_file.PREVIOUS):
         (tmp_path / name).write_bytes(b"PK")
     with pytest.raises(UserError, match=r"no good checkpoint is left.*last\.ckpt.*previous\.ckpt"):
-        checkpoint.recover(tmp_path)
+        checkpoint_file.recover(tmp_path)
 
 
 def save_for_ever(folder: Path) -> None:
@@ -96,7 +96,7 @@ def save_for_ever(folder: Path) -> None:
     while True:
         number += 1
         content = {**CONTENT, "state_dict": {"weight": weight + number}, "position": number}
-        checkpoint.save(folder / checkpoint.LAST, content, folder / checkpoint.PREVIOUS)
+        checkpoint_file.save(folder / checkpoint_file.LAST, content, folder / checkpoint_file.PREVIOUS)
 
 
 def check_kills(folder: Path, kills: int) -> int:
@@ -109,11 +109,11 @@ def check_kills(folder: Path, kills: int) -> int:
         process.kill()
         process.join()
         stale += len(list(folder.glob(".*.tmp-*")))
-        checkpoint.sweep(folder)
+        checkpoint_file.sweep(folder)
         for path in folder.iterdir():
-            content = checkpoint.load(path)
+            content = checkpoint_file.load(path)
             broken += not bool((content["state_dict"]["weight"] == content["position"]).all())
-        checkpoint.recover(folder)
+        checkpoint_file.recover(folder)
     assert stale, "no kill fell into a save"
     return broken
 
@@ -139,10 +139,10 @@ def test_a_planted_payload_is_refused_and_never_run(tmp_path: Path) -> None:
     canary, path = tmp_path / "canary", tmp_path / "bad.ckpt"
     torch.save({**CONTENT, "state_dict": Payload(canary)}, path)
     with pytest.raises(UserError, match=r"bad\.ckpt cannot be read as a checkpoint of plain types"):
-        checkpoint.load(path)
+        checkpoint_file.load(path)
     path.write_bytes(pickle.dumps(Payload(canary)))
     with pytest.raises(UserError, match="is not a checkpoint"):
-        checkpoint.load(path)
+        checkpoint_file.load(path)
     assert not canary.exists()
 
 
@@ -153,12 +153,12 @@ def test_a_planted_payload_is_refused_and_never_run(tmp_path: Path) -> None:
 def test_other_torch_files_are_refused(tmp_path: Path, content: object, message: str) -> None:
     torch.save(content, tmp_path / "other.ckpt")
     with pytest.raises(UserError, match=message):
-        checkpoint.load(tmp_path / "other.ckpt")
+        checkpoint_file.load(tmp_path / "other.ckpt")
 
 
 def test_a_missing_file_says_what_to_pass(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no checkpoint at .*gone.ckpt; pass ckpt="):
-        checkpoint.load(tmp_path / "gone.ckpt")
+        checkpoint_file.load(tmp_path / "gone.ckpt")
 
 
 def fill_the_disk(path: Path) -> None:
@@ -166,7 +166,9 @@ def fill_the_disk(path: Path) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
     try:
-        checkpoint.save(path, {**CONTENT, "state_dict": {"weight": torch.arange(999.0)}}, path.with_name("previous"))
+        checkpoint_file.save(
+            path, {**CONTENT, "state_dict": {"weight": torch.arange(999.0)}}, path.with_name("previous")
+        )
     except UserError as error:
         assert str(error).startswith(f"could not write checkpoint {path}: File too large. The one before it is intact")
         os._exit(7)

@@ -13,9 +13,10 @@ import yaml
 from suite.cli.main import main
 from suite.config import compose
 from suite.errors import UserError
-from suite.training import checkpoint, rundir
-from suite.training.cluster import Cluster
-from suite.training.launch import launch
+from suite.training.run import directory
+from suite.training.run.cluster import Cluster
+from suite.training.run.launch import launch
+from suite.training.state import checkpoint_file
 from tests.training import processes
 from tests.training.test_resume import TASKS
 
@@ -41,7 +42,7 @@ def orphans(run_dir: Path) -> list[str]:
             words = process.read_text().split("\0")
         except OSError:
             continue
-        if "suite.training.worker" in words and str(run_dir) in words:
+        if "suite.training.run.worker" in words and str(run_dir) in words:
             found.append(process.parent.name)
     return found
 
@@ -70,11 +71,11 @@ def test_attn_starts_processes_that_a_signal_saves_and_that_go_on(
     told = capfd.readouterr().err
     assert told.count("\n") == 1
     assert "stopped by SIGTERM; go on with" in told
-    step = checkpoint.recover(run_dir / "checkpoints")[1]["global_step"]
+    step = checkpoint_file.recover(run_dir / "checkpoints")[1]["global_step"]
     assert yaml.safe_load((run_dir / "config.yaml").read_text())["trainer"]["devices"] == 2
     again = compose([*words, f"trainer.max_steps={step + 3}"])
     assert processes.join(processes.ranks(processes.work, again, run_dir, str(run_dir))) == [0, 0]
-    assert checkpoint.recover(run_dir / "checkpoints")[1]["global_step"] == step + 3
+    assert checkpoint_file.recover(run_dir / "checkpoints")[1]["global_step"] == step + 3
 
 
 def test_a_run_goes_on_by_its_name_alone_and_is_finished_once(
@@ -103,7 +104,7 @@ def test_two_hosts_meet_and_train_one_model(tmp_path: Path) -> None:
     hosts = [processes.start(command, *words, f"cluster.node={node}") for node in (1, 0)]
     assert processes.join(hosts, 400) == [0, 0]
     assert json.loads((run_dir / "result.json").read_text())["test/accuracy"] >= 0
-    assert len(checkpoint.recover(run_dir / "checkpoints")[1]["processes"]) == 4
+    assert len(checkpoint_file.recover(run_dir / "checkpoints")[1]["processes"]) == 4
 
 
 @pytest.mark.slow
@@ -130,7 +131,7 @@ def test_a_killed_agent_takes_its_workers_along(tmp_path: Path) -> None:
 
 def make(task: str, root: Path, start: float) -> None:
     time.sleep(max(0.0, start - time.time()))
-    path = rundir.create(None, task, str(root))
+    path = directory.create(None, task, str(root))
     (path / "mine").open("x").close()
 
 

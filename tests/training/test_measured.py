@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from suite.training.measured import Measured, Rows
+from suite.training.task_module import Measured, Rows
 
 
 class Batch:

@@ -9,8 +9,8 @@ import torch
 
 from suite.config import compose
 from suite.errors import UserError
-from suite.training import run as running
-from suite.training.resident import settled
+from suite.training.batches.resident import settled
+from suite.training.run import process as running
 from tasks.oct.data import PhantomData
 from tests.training import processes
 from tests.training.test_resume import TASKS, resumed

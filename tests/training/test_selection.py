@@ -3,7 +3,7 @@
 import pytest
 
 from suite.errors import UserError
-from suite.training.selection import Best, JointBest, Verdict
+from suite.training.callbacks.selection import Best, JointBest, Verdict
 
 
 def test_best_keeps_the_first_of_equals() -> None:

@@ -13,8 +13,9 @@ from torch import nn
 from suite.cli.evaluate import evaluate_checkpoint
 from suite.config import compose
 from suite.errors import UserError
-from suite.training import checkpoint, shards
-from suite.training import run as running
+from suite.training.processes import sharded_weights
+from suite.training.run import process as running
+from suite.training.state import checkpoint_file
 from tests.training import processes
 from tests.training.test_resume import TASKS
 from tests.training.test_two_processes import disagree, together
@@ -68,8 +69,8 @@ def test_a_killed_run_goes_on_with_another_number_of_processes(tmp_path: Path) -
     config, run_dir = compose([*words, *FSDP]), tmp_path / "killed"
     assert together(config, tmp_path / "whole") == [0, 0]
     assert together(config, run_dir, kill_at=20, rank=1)[1] == -9
-    saved = checkpoint.recover(run_dir / "checkpoints")[1]
-    assert 0 < saved["global_step"] < checkpoint.recover(tmp_path / "whole/checkpoints")[1]["global_step"]
+    saved = checkpoint_file.recover(run_dir / "checkpoints")[1]
+    assert 0 < saved["global_step"] < checkpoint_file.recover(tmp_path / "whole/checkpoints")[1]["global_step"]
     for state in saved["optimizer_states"][0]["state"].values():
         assert type(state["exp_avg"]) is torch.Tensor
     alone = tmp_path / "alone"
@@ -80,7 +81,7 @@ def test_a_killed_run_goes_on_with_another_number_of_processes(tmp_path: Path) -
     processes.assert_same(processes.left(run_dir), processes.left(tmp_path / "whole"))
     one = compose([*words, f"trainer.max_steps={saved['global_step'] + 2}"])
     assert processes.join([processes.start(processes.work, one, alone, str(alone))]) == [0]
-    assert checkpoint.recover(alone / "checkpoints")[1]["global_step"] == saved["global_step"] + 2
+    assert checkpoint_file.recover(alone / "checkpoints")[1]["global_step"] == saved["global_step"] + 2
 
 
 def test_processes_that_begin_with_other_weights_stop(tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_a_loss_that_is_no_number_stops_both_and_the_weights_before_are_whole(tm
     config = compose(small("documents", *FSDP))
     processes.begin(config, tmp_path / "run")
     assert processes.join(processes.ranks(spoil, config, tmp_path / "run")) == [2, 2]
-    state = checkpoint.load(tmp_path / "run/checkpoints/before_failure.ckpt")["state_dict"]
+    state = checkpoint_file.load(tmp_path / "run/checkpoints/before_failure.ckpt")["state_dict"]
     assert all(bool(tensor.isfinite().all()) for tensor in state.values())
     assert state["net.embedding.weight"].shape[1] == 200
 
@@ -129,32 +130,32 @@ def halves() -> None:
     net.last = nn.Linear(7, 1)
     net.register_buffer("count", torch.tensor(float(torch.distributed.get_rank())), persistent=False)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    shards.shard(net, mesh)
-    assert [shards._parts(net)[1:]] == [[net.blocks[0]]], "a block with another method belongs to the whole"
-    assert shards.sharded(net)
-    held = sum(shards.local(parameter).numel() for parameter in net.parameters())
+    sharded_weights.shard(net, mesh)
+    assert [sharded_weights._parts(net)[1:]] == [[net.blocks[0]]], "a block with another method belongs to the whole"
+    assert sharded_weights.sharded(net)
+    held = sum(sharded_weights.local(parameter).numel() for parameter in net.parameters())
     total = torch.tensor(held)
     torch.distributed.all_reduce(total)
     assert int(total) == sum(tensor.numel() for tensor in before.values())
     assert held < 0.7 * int(total)
-    found = shards.full_state(net)
+    found = sharded_weights.full_state(net)
     assert all(torch.equal(found[name], tensor) for name, tensor in before.items())
-    shards.load_full_state(net, {name: tensor + 1 for name, tensor in before.items()})
-    with shards.together(net):
+    sharded_weights.load_full_state(net, {name: tensor + 1 for name, tensor in before.items()})
+    with sharded_weights.together(net):
         assert torch.equal(net.last.weight, before["last.weight"] + 1)
         assert type(net.blocks[0].weight) is nn.Parameter
         assert float(net.count) == 0.0
-    assert shards.sharded(net)
+    assert sharded_weights.sharded(net)
     optimizer = torch.optim.Adam(net.parameters())
     for parameter in net.parameters():
         parameter.grad = torch.ones_like(parameter)
     optimizer.step()
-    state = shards.full_optimizer_state(optimizer)
+    state = sharded_weights.full_optimizer_state(optimizer)
     again = torch.optim.Adam(net.parameters())
-    shards.load_full_optimizer_state(again, state)
+    sharded_weights.load_full_optimizer_state(again, state)
     for one, other in zip(optimizer.state.values(), again.state.values(), strict=True):
-        assert torch.equal(shards.full(one["exp_avg"]), shards.full(other["exp_avg"]))
-        assert torch.equal(shards.local(one["exp_avg"]), shards.local(other["exp_avg"]))
+        assert torch.equal(sharded_weights.full(one["exp_avg"]), sharded_weights.full(other["exp_avg"]))
+        assert torch.equal(sharded_weights.local(one["exp_avg"]), sharded_weights.local(other["exp_avg"]))
     torch.distributed.destroy_process_group()
 
 

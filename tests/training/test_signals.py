@@ -12,8 +12,8 @@ import torch
 from suite.cli.main import main
 from suite.config import compose
 from suite.errors import UserError
-from suite.training import checkpoint
-from suite.training import run as running
+from suite.training.run import process as running
+from suite.training.state import checkpoint_file
 from tests.training import processes
 
 ENDLESS = ["task=documents", "data=documents/synthetic", "trainer.max_epochs=100000", "data.batch_size=7"]
@@ -49,13 +49,13 @@ def test_a_signal_saves_at_the_end_of_the_batch_and_sets_the_exit_code(
     number: int, code: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     process = begun(tmp_path / "run", "checkpoints.every_steps=1000000", "checkpoints.every_seconds=0.5")
-    saved = checkpoint.load(tmp_path / "run/checkpoints/last.ckpt")["global_step"]
+    saved = checkpoint_file.load(tmp_path / "run/checkpoints/last.ckpt")["global_step"]
     time.sleep(0.3)
     started = time.monotonic()
     os.kill(process.pid, number)
     assert processes.join([process]) == [code]
     assert time.monotonic() - started < 10
-    assert checkpoint.load(tmp_path / "run/checkpoints/last.ckpt")["global_step"] > saved
+    assert checkpoint_file.load(tmp_path / "run/checkpoints/last.ckpt")["global_step"] > saved
     assert f"attn: stopped by {signal.Signals(number).name}; go on with: attn train resume=" in capfd.readouterr().err
     assert not list((tmp_path / "run").rglob(".*.tmp-*"))
 
@@ -66,9 +66,9 @@ def test_a_second_ctrl_c_leaves_the_previous_checkpoint_intact(tmp_path: Path) -
     time.sleep(0.01)
     os.kill(process.pid, signal.SIGINT)
     assert processes.join([process]) == [130]
-    path, content = checkpoint.recover(tmp_path / "run/checkpoints")
+    path, content = checkpoint_file.recover(tmp_path / "run/checkpoints")
     assert content["state_dict"]
-    checkpoint.load(path)
+    checkpoint_file.load(path)
 
 
 def test_slurms_warning_saves_and_requeues_and_the_job_goes_on(tmp_path: Path) -> None:
@@ -83,13 +83,13 @@ def test_slurms_warning_saves_and_requeues_and_the_job_goes_on(tmp_path: Path) -
     os.kill(process.pid, signal.SIGUSR1)
     assert processes.join([process]) == [138]
     assert (tmp_path / "told").read_text() == "requeue 42\n"
-    step = checkpoint.recover(tmp_path / "run/checkpoints")[1]["global_step"]
+    step = checkpoint_file.recover(tmp_path / "run/checkpoints")[1]["global_step"]
     again = processes.start(
         command, "train", *ENDLESS[:2], *slurm, "data.batch_size=7", f"run_dir={tmp_path / 'run'}",
         f"trainer.max_steps={step + 5}", "trainer.max_epochs=100000", environment=job,
     )  # fmt: skip
     assert processes.join([again]) == [0]
-    assert checkpoint.recover(tmp_path / "run/checkpoints")[1]["global_step"] == step + 5
+    assert checkpoint_file.recover(tmp_path / "run/checkpoints")[1]["global_step"] == step + 5
 
 
 @pytest.mark.parametrize("where", ["loss", "gradient", "input"])
@@ -114,5 +114,5 @@ def test_a_number_that_is_none_stops_before_the_step_and_names_the_batch(where: 
     module.loss_of = spoiled
     with pytest.raises(UserError, match=r"training stopped at step 13, batch 3 in epoch 1: .*(loss is|gradient of)"):
         running.run(config, run_dir, data, module)
-    state = checkpoint.load(run_dir / "checkpoints/before_failure.ckpt")["state_dict"]
+    state = checkpoint_file.load(run_dir / "checkpoints/before_failure.ckpt")["state_dict"]
     assert all(torch.equal(before[name], tensor) for name, tensor in state.items())

@@ -10,10 +10,10 @@ from torch import nn
 
 from suite.config import compose
 from suite.errors import UserError
-from suite.training.averaging import WeightAveraging
-from suite.training.compiling import compile_parts
-from suite.training.launch import launch
-from suite.training.resume import FREE
+from suite.training.callbacks.averaging import WeightAveraging
+from suite.training.compile import compile_parts
+from suite.training.run.launch import launch
+from suite.training.run.resume import FREE
 from tests.attention.compiler import needs_compiler
 from tests.training import processes
 from tests.training.test_resume import TASKS, resumed

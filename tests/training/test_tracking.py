@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from suite.config import compose
-from suite.training.launch import launch
+from suite.training.run.launch import launch
 
 SMALL = ["task=graph", "data=graph/synthetic", "debug=short", "logger=wandb"]
 

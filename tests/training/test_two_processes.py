@@ -12,7 +12,7 @@ import pytest
 from suite.cli.evaluate import evaluate_checkpoint
 from suite.config import compose
 from suite.errors import UserError
-from suite.training import run as running
+from suite.training.run import process as running
 from tests.training import processes
 from tests.training.test_resume import TASKS
 

@@ -15,9 +15,9 @@ import pytest
 import wandb
 
 from suite.config import compose
-from suite.training import checkpoint
-from suite.training.launch import launch
-from suite.training.module import TaskModule
+from suite.training.base_task_module import TaskModule
+from suite.training.run.launch import launch
+from suite.training.state import checkpoint_file
 from tests.training import processes
 
 SMALL = ["task=graph", "data=graph/synthetic", "debug=short", "logger=wandb", "logger.wandb.finish_seconds=4"]
@@ -154,7 +154,7 @@ def test_a_run_that_goes_on_stays_the_same_run_there(server: Server, tmp_path: P
     os.kill(process.pid, signal.SIGTERM)
     assert processes.join([process]) == [143]
     (before,) = server.ids()
-    step = checkpoint.recover(run_dir / "checkpoints")[1]["global_step"]
+    step = checkpoint_file.recover(run_dir / "checkpoints")[1]["global_step"]
     config = {**config, "trainer": {**config["trainer"], "max_steps": step + 5}}
     assert processes.join([processes.start(processes.work, config, run_dir, str(run_dir))]) == [0]
     assert server.ids() == {before} == {(run_dir / "wandb-id.txt").read_text().strip()}

@@ -1,0 +1,98 @@
+"""Attention pooling: a set of vectors becomes one, by learnt queries; dense or ragged."""
+
+# B batch, S keys and values, H heads (queries), E width in, D width of one head; N segments, M rows
+
+import torch
+from torch import Tensor, nn
+
+from suite.attention.attention import Attention
+from suite.attention.build import over_edges
+from suite.attention.functional import AttentionOutput
+from suite.attention.operators.dropout import dropout
+from suite.attention.ragged.segments import Segments, segment_softmax
+from suite.attention.ragged.sparse_matrix import spmm
+
+
+class GatedProjection(nn.Module):
+    """Keys with a gate, which tells apart values that the nearly linear middle of tanh does not.
+
+    key = tanh(V x + a) * sigmoid(U x + b)   (Ilse et al. 2018, eq. 9); ``Dot`` with a learnt query w is their score.
+
+    Shape: (..., E) -> (..., D).
+
+    >>> GatedProjection(embed_dim=4, head_dim=3)(torch.randn(5, 4)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(self, embed_dim: int, head_dim: int) -> None:
+        super().__init__()
+        self.content, self.gate = nn.Linear(embed_dim, head_dim), nn.Linear(embed_dim, head_dim)
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        return self.content(x).tanh() * self.gate(x).sigmoid()
+
+
+class AttentionPooling(nn.Module):
+    """The weighted mean of a set, where a learnt query says what matters.
+
+    u = tanh(W x + b);   weights = softmax over the set of u . c;   out = sum of weights x   (Yang et al. 2016, eq. 5-7)
+
+    The query c and the score are free: with ``Additive`` the paper's tanh is the score's, and c its vector. Several
+    heads have a query each, and the projected ``key`` is split between them; every head pools the whole input.
+
+    Args:
+        embed_dim: width E of the input.
+        attention: the four choices; its score is built for ``num_heads`` and ``head_dim``.
+        num_heads: H, number of learnt queries.
+        head_dim: D, width of a query; E // H unless given.
+        key_proj: maps (..., E) to keys (..., H D); linear unless given.
+
+    Shape: dense, x (B, S, E) and mask (B, S) bool, True = belongs to the set -> context (B, H E), weights
+    (B, H, 1, S). Ragged, x (M, E) and ``segments`` of N -> context (N, H E), weights (M, H), with no padding. An empty
+    set gives zeros.
+
+    >>> from suite.attention.choices.scores import Additive
+    >>> pool = AttentionPooling(embed_dim=4, attention=Attention(Additive(num_heads=1, head_dim=4)))
+    >>> pool(torch.randn(2, 5, 4)).context.shape
+    torch.Size([2, 4])
+    >>> pool(torch.randn(7, 4), segments=Segments.from_lengths(torch.tensor([3, 0, 4]))).context.shape
+    torch.Size([3, 4])
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        attention: Attention | None = None,
+        num_heads: int = 1,
+        head_dim: int | None = None,
+        key_proj: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        head_dim = embed_dim // num_heads if head_dim is None else head_dim
+        self.num_heads = num_heads
+        self.key_proj = nn.Linear(embed_dim, num_heads * head_dim) if key_proj is None else key_proj
+        self.query = nn.Parameter(torch.randn(num_heads, head_dim) * head_dim**-0.5)
+        self.attention = Attention() if attention is None else attention
+
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, *, segments: Segments | None = None, need_weights: bool = True
+    ) -> AttentionOutput:
+        """Pool over the sequence (dense) or over each segment (ragged)."""
+        if segments is not None:
+            return self._ragged(x, segments)
+        if mask is not None and mask.shape != x.shape[:2]:
+            raise ValueError(f"mask must be (batch, length) = {tuple(x.shape[:2])}, got {tuple(mask.shape)}")
+        key = self.key_proj(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        query = self.query[:, None].expand(x.shape[0], -1, -1, -1)
+        value = x[:, None].expand(-1, self.num_heads, -1, -1)
+        mask = None if mask is None else mask[:, None, None]
+        context, weights = self.attention(query, key, value, mask=mask, need_weights=need_weights)
+        return AttentionOutput(context.flatten(1), weights)
+
+    def _ragged(self, x: Tensor, segments: Segments) -> AttentionOutput:
+        score = over_edges(self.attention)
+        key = self.key_proj(x).unflatten(-1, (self.num_heads, -1))  # (M, H, D)
+        weights = segment_softmax(score.pairs(self.query, key), segments)
+        dropped = dropout(weights, self.attention.dropout, self.training)
+        context = torch.stack([spmm(segments.membership, one.contiguous(), x) for one in dropped.unbind(1)], 1)
+        return AttentionOutput(context.flatten(1), weights)

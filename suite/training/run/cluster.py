@@ -1,0 +1,156 @@
+"""How many processes train, on which nodes; started and watched by torch's own elastic agent."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from suite.errors import UserError
+from suite.training.callbacks.signals import Interrupted
+
+log = logging.getLogger(__name__)
+SIGNALS = "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"
+
+
+class Cluster(NamedTuple):
+    """Where a run takes place: ``processes`` on each of ``nodes``, of which this is number ``node``."""
+
+    processes: int = 1
+    nodes: int = 1
+    node: int = 0
+    endpoint: str | None = None  # HOST:PORT where nodes meet
+    job: str | None = None  # of the scheduler
+    timeout: int = 900  # seconds to wait for the other nodes
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> "Cluster":
+        """Read it from ``trainer`` and ``cluster``; under SLURM from what ``srun`` tells. Raises UserError."""
+        trainer, asked = config["trainer"], config.get("cluster") or {}
+        processes, nodes = _processes(trainer), trainer.get("num_nodes", 1)
+        node, endpoint, job = asked.get("node", 0), asked.get("endpoint"), None
+        if asked.get("slurm"):
+            nodes, node, endpoint, job = _slurm(environment)
+        if nodes > 1 and endpoint is None:
+            raise UserError(
+                f"trainer.num_nodes={nodes} needs cluster.endpoint=HOST:PORT, where the nodes meet, the same on each"
+            )
+        if not 0 <= node < nodes:
+            raise UserError(f"cluster.node={node} must be 0 to {nodes - 1}, another one on each node")
+        if nodes > 1 and not config.get("run_dir") and job is None:
+            raise UserError(f"trainer.num_nodes={nodes} needs run_dir=DIR, a new directory that all nodes see")
+        return cls(processes, nodes, node, endpoint, job, asked.get("timeout", 900))
+
+    @property
+    def world(self) -> int:
+        """Processes of all nodes."""
+        return self.processes * self.nodes
+
+
+def start(cluster: Cluster, run_dir: Path, resume: str | None) -> None:
+    """Run ``suite.training.run.worker`` in every process of this node, and wait for them.
+
+    Raises UserError with what a worker had to say, Interrupted where a signal ended them.
+    """
+    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous.api import RendezvousError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    for name in logging.root.manager.loggerDict:  # torch gives each module's logger a level of its own
+        if name.startswith("torch.distributed"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what went wrong is told once, below
+    os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"  # a store of its own for each start: gloo needs fresh keys
+    if "OMP_NUM_THREADS" not in os.environ:
+        os.environ["OMP_NUM_THREADS"] = str(max(1, _cores() // cluster.processes))
+    alone = cluster.nodes == 1
+    settings = LaunchConfig(
+        min_nodes=cluster.nodes,
+        max_nodes=cluster.nodes,
+        nproc_per_node=cluster.processes,
+        run_id=cluster.job or str(run_dir.name),
+        rdzv_backend="c10d",
+        rdzv_endpoint=cluster.endpoint or "localhost:0",
+        rdzv_configs={"timeout": cluster.timeout, "is_host": cluster.node == 0},
+        local_addr="localhost" if alone else None,
+        max_restarts=0,
+        signals_to_handle=SIGNALS,
+        shutdown_timeout=15,
+    )
+    try:
+        elastic_launch(settings, sys.executable)("-m", "suite.training.run.worker", str(run_dir), resume or "")
+    except SignalException as stopped:
+        raise Interrupted(int(stopped.sigval)) from None
+    except ChildFailedError as failed:
+        _tell(failed)
+    except RendezvousError as error:
+        raise UserError(
+            f"the {cluster.nodes} nodes did not meet at {settings.rdzv_endpoint} within {cluster.timeout} s: {error}"
+        ) from error
+
+
+def requeue(cluster: Cluster) -> None:
+    """Ask SLURM to run the job again; with resume=auto_or_new it goes on where it was saved."""
+    job = cluster.job or os.environ.get("SLURM_JOB_ID")
+    if job is None or cluster.node:
+        return
+    try:
+        done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    except OSError as error:
+        log.warning("the job was saved and not requeued: scontrol: %s", error.strerror)
+        return
+    if done.returncode:
+        log.warning("the job was saved and not requeued: scontrol said %s", done.stderr.strip())
+
+
+def _tell(failed: Any) -> None:
+    """Raise what the first worker to fail left as its reason."""
+    _, failure = failed.get_first_failure()
+    if failure.exitcode > 128:
+        raise Interrupted(failure.exitcode - 128) from None
+    message = failure.message.get("message", "") if isinstance(failure.message, dict) else ""
+    if failure.exitcode == 2 and message:
+        raise UserError(message.removeprefix("UserError: ")) from None
+    if failure.exitcode < 0:
+        name = signal.Signals(-failure.exitcode).name
+        raise UserError(f"process {failure.global_rank} was killed by {name}; resume=auto goes on from the last save")
+    raise failed
+
+
+def _processes(trainer: Mapping[str, Any]) -> int:
+    devices = trainer.get("devices", 1)
+    if isinstance(devices, list):
+        return len(devices)
+    if isinstance(devices, int) and devices > 0:
+        return devices
+    if devices in ("auto", -1, "-1"):
+        import torch
+
+        return max(1, torch.cuda.device_count()) if trainer.get("accelerator") != "cpu" else 1
+    raise UserError(f"trainer.devices={devices} is no number of devices, list of them, or auto")
+
+
+def _slurm(environment: Mapping[str, str]) -> tuple[int, int, str | None, str]:
+    """Nodes, the number of this one, where they meet, and the job."""
+    if "SLURM_JOB_ID" not in environment:
+        raise UserError("trainer=slurm runs inside a SLURM job: sbatch or srun attn train ..., one task a node")
+    job, nodes = environment["SLURM_JOB_ID"], int(environment.get("SLURM_NNODES", "1"))
+    tasks = int(environment.get("SLURM_NTASKS", str(nodes)))
+    if tasks != nodes:
+        raise UserError(
+            f"srun started {tasks} tasks on {nodes} nodes; start one a node (--ntasks-per-node=1), "
+            "which starts trainer.devices processes itself"
+        )
+    if nodes == 1:
+        return 1, 0, None, job
+    listed = environment["SLURM_JOB_NODELIST"]
+    hosts = subprocess.run(["scontrol", "show", "hostnames", listed], capture_output=True, text=True, check=True)  # noqa: S603, S607
+    port = 20_000 + int(job) % 20_000  # another one for every job of a node
+    return nodes, int(environment["SLURM_NODEID"]), f"{hosts.stdout.split()[0]}:{port}", job
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,56 @@
+"""One of several processes of a run: reads the resolved config from the run directory, and never composes.
+
+python -m suite.training.run.worker RUN_DIR RESUME        started by torch's elastic agent (suite.training.run.cluster)
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+from suite.errors import UserError
+
+
+def main(run_dir: Path, resume: str | None) -> int:
+    """Train this process's share; returns the exit code, and leaves the reason of a failure for the agent."""
+    _die_with_parent()  # first, for what is imported below takes seconds
+    import torch.distributed as dist
+    from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+
+    from suite.console import quiet
+    from suite.training.callbacks.signals import Interrupted
+    from suite.training.run.process import prepare, run
+    from suite.training.run.resume import recorded
+
+    quiet()
+    reasons = get_error_handler()
+    reasons.initialize()
+    try:
+        config = recorded(run_dir)
+        run(config, run_dir, *prepare(config), resume=resume)
+    except UserError as error:
+        reasons.record_exception(error)
+        return 2
+    except Interrupted as stopped:
+        return stopped.code
+    except BaseException as error:
+        reasons.record_exception(error)
+        raise
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()  # gloo's threads abort the process that exits before
+    return 0
+
+
+def _die_with_parent() -> None:
+    """Linux kills this process when its agent dies, even of SIGKILL; nobody would be left to collect it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    code = main(Path(sys.argv[1]), sys.argv[2] or None)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code) if code else sys.exit(0)  # after a failure other processes may hold threads in a collective

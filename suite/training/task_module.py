@@ -1,0 +1,116 @@
+"""Measuring sample by sample: rows first, metrics of all rows after."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from suite.training.base_task_module import OptimizerFactory, TaskModule
+from suite.training.batches.order import Place, Share, gather
+from suite.training.batches.resident import Kept
+
+Rows = Mapping[str, Tensor]
+SHOWN = 200  # rows of a table that is tracked
+
+
+class Measured(TaskModule):
+    """A task whose metrics come from rows, one a sample: loss, right or wrong, place of the target, edits.
+
+    A subclass writes three methods. ``loss_of(batch)`` is what training makes small. ``measure(batch)`` gives named
+    tensors with one row a sample. ``figures(rows)`` makes the metrics of a split from all its rows together, so that
+    neither the size of batches nor the number of processes can change them: processes measure batches of their own, and
+    every process makes the figures from the rows of all.
+
+    The validation split is measured after every epoch, and any split when asked. Lightning's own validation loop is
+    left aside: it would skip an epoch that ``max_steps`` cuts short.
+    """
+
+    def __init__(self, net: nn.Module, optim: OptimizerFactory) -> None:
+        super().__init__(net, optim)
+        self._losses: list[Tensor] = []
+        self._rows: list[Rows] = []
+        self._last: Rows = {}
+        self._kept: Kept | None = None
+
+    def loss_of(self, batch: Any) -> Tensor:
+        """What training makes small, a scalar."""
+        raise NotImplementedError
+
+    def measure(self, batch: Any) -> Rows:
+        """What ``figures`` needs of each sample: tensors whose first dimension is the sample's."""
+        raise NotImplementedError
+
+    def figures(self, rows: Rows) -> dict[str, float]:
+        """The metrics of a split by name, without the split, from all its rows."""
+        raise NotImplementedError
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """The loss of one batch."""
+        loss = self.loss_of(batch)
+        self._losses.append(loss.detach())
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Measure the validation split by the weights that the epoch left, and report with the epoch's mean loss."""
+        losses, self._losses = gather([loss.cpu() for loss in self._losses]), []
+        with self.measuring():
+            figures = self.figures_of(self._validation())
+            loss = float(torch.stack(losses).mean())
+            self.report({"train/loss": loss, **{f"val/{name}": value for name, value in figures.items()}})
+
+    def _validation(self) -> Iterable[Any]:
+        """This process's batches of the validation split; the same objects every epoch where the data are resident."""
+        if self._kept is not None:
+            return self._kept
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        batches = Share(data.split_dataloader("val"))
+        if not self.resident:
+            return batches
+        self._kept = Kept(batches, self.device)
+        return self._kept
+
+    def media(self, data: Any) -> dict[str, Any]:
+        """A table of what was measured of the first samples of the split measured last, the test."""
+        rows = {name: row[:SHOWN].tolist() for name, row in self._last.items()}
+        return {
+            f"{self.split}/rows": [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
+        }
+
+    def unfinished(self) -> dict[str, Any]:
+        """The losses of the epoch so far."""
+        return {"losses": [loss.cpu() for loss in self._losses]}
+
+    def resume(self, unfinished: dict[str, Any]) -> None:
+        """Go on with them."""
+        self._losses = [loss.to(self.device) for loss in unfinished["losses"]]
+
+    @torch.no_grad()
+    def figures_of(self, batches: Iterable[Any]) -> dict[str, float]:
+        """The metrics of these batches and those of the other processes, outside any loop of Lightning's."""
+        was_training = self.net.training
+        self.net.eval()
+        rows = [self.measure(batch.to(self.device)) for batch in batches]
+        self.net.train(was_training)
+        return self.figures(_together(rows))
+
+    def on_test_epoch_start(self) -> None:
+        """Begin a split."""
+        self._rows = []
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Measure one batch of the split that ``self.split`` names."""
+        self._rows.append(self.measure(batch))
+
+    def on_test_epoch_end(self) -> None:
+        """Leave its metrics."""
+        self._last, self._rows = _together(self._rows), []
+        figures = self.figures(self._last)
+        self.metrics = {f"{self.split}/{name}": value for name, value in figures.items()}
+
+
+def _together(mine: list[Rows]) -> Rows:
+    """All rows of all processes, in the order of the samples."""
+    if Place.here().world > 1:
+        mine = gather([{name: row.cpu() for name, row in rows.items()} for rows in mine])
+    return {name: torch.cat([rows[name] for rows in mine]) for name in mine[0]}

@@ -1,0 +1,168 @@
+"""Weights & Biases on request. Tracking never stops a run and never makes it wait."""
+
+import logging
+import os
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger, WandbLogger
+
+from suite.training.callbacks.signals import Interrupted
+from suite.training.state.checkpoint_file import BEST, LAST
+
+log = logging.getLogger(__name__)
+PROBE_SECONDS = 3.0
+RUN_ID = "wandb-id.txt"
+
+
+def wandb_logger(
+    run_dir: Path,
+    project: str,
+    name: str | None = None,
+    group: str | None = None,
+    job_type: str | None = None,
+    tags: list[str] | None = None,
+    offline: bool = False,
+    checkpoints: bool = True,
+    finish_seconds: float = 30.0,
+) -> Logger:
+    """A W&B run inside the run directory, online where that works at once, else offline.
+
+    Without a key, or where the server does not answer within three seconds, the run is recorded offline under
+    ``run_dir/wandb``, a warning says why, and the command that uploads it later is printed. Nothing is lost and nothing
+    waits: W&B's own start-up would stop without a key and try a dead network for 90 seconds. A run that goes on keeps
+    its id, and so its curves.
+
+    Args:
+        group, job_type: of the W&B run; null takes WANDB_RUN_GROUP and WANDB_JOB_TYPE, which -m and sweeps set.
+        checkpoints: upload best.ckpt and last.ckpt at the end.
+        finish_seconds: what closing may take; what the server has not taken by then stays for ``wandb sync``.
+    """
+    import wandb
+
+    reason = "offline=true was asked for" if offline else _why_offline(wandb)
+    settings = wandb.Settings(init_timeout=20, finish_timeout=finish_seconds, console="off", silent=True)
+    path = run_dir / RUN_ID
+    before = path.read_text().strip() if path.exists() else None
+    options: dict[str, Any] = {
+        "project": project,
+        "name": name or run_dir.name,
+        "group": group,
+        "job_type": job_type,
+        "tags": tags,
+        "dir": str(run_dir),
+        "settings": settings,
+        "id": before,
+    }
+    run: Any = None
+    if reason is None:
+        try:
+            run = wandb.init(mode="online", resume="allow" if before else None, **options)
+        except Exception as error:  # W&B's client has several families of errors, and none may stop a run
+            reason = f"W&B did not start ({(str(error).splitlines() or [type(error).__name__])[0]})"
+            wandb.teardown()  # its service process would call the id in use
+    if run is None:
+        run = wandb.init(mode="offline", **options)
+        log.warning("tracking offline: %s. Upload later with: wandb sync %s", reason, Path(run.dir).parent)
+    path.write_text(f"{run.id}\n")
+    return Tracked(run, checkpoints, finish_seconds)
+
+
+class Tracked(WandbLogger):
+    """A ``suite.training.tracking.loggers.Tracker``: one W&B run, whose failure is told once and costs nothing else."""
+
+    def __init__(self, run: Any, checkpoints: bool, finish_seconds: float) -> None:
+        super().__init__(experiment=run)
+        self.checkpoints, self.finish_seconds = checkpoints, finish_seconds
+        self.folder, self.online, self.broken = Path(run.dir).parent, not run.offline, False
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """One round, over the axis ``trainer/global_step``."""
+        with self._tolerant():
+            super().log_metrics(metrics, step)
+
+    def begin(self, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
+        """As the run's config."""
+        with self._tolerant():
+            self.experiment.config.update({**config, "provenance": provenance}, allow_val_change=True)
+
+    def leave(self, run_dir: Path, media: Mapping[str, Any]) -> None:
+        """Checkpoints as one artifact; tables and images beside the metrics. W&B asks its server first, maybe long."""
+        thread = threading.Thread(target=self._leave, args=(run_dir, media), daemon=True)
+        thread.start()
+        thread.join(self.finish_seconds)
+        if thread.is_alive():
+            self.broken = True
+            log.warning("W&B took no checkpoints within %g s. %s", self.finish_seconds, self._advice)
+
+    def _leave(self, run_dir: Path, media: Mapping[str, Any]) -> None:
+        import wandb
+
+        with self._tolerant():
+            for name, content in media.items():
+                self.experiment.log({name: _table(content) if isinstance(content, list) else wandb.Image(content)})
+            if self.checkpoints:
+                artifact = wandb.Artifact(f"checkpoints-{self.experiment.id}", type="model")
+                for name in (BEST, LAST):
+                    if (run_dir / "checkpoints" / name).exists():
+                        artifact.add_file(str(run_dir / "checkpoints" / name))
+                self.experiment.log_artifact(artifact)
+
+    def close(self, succeeded: bool) -> None:
+        """Finish, and say how to upload what the server did not take in time."""
+        started = time.monotonic()
+        with self._tolerant():
+            self.experiment.finish(exit_code=0 if succeeded else 1)
+        if self.online and not self.broken and time.monotonic() - started >= self.finish_seconds:
+            log.warning("W&B did not answer for %g s. %s", self.finish_seconds, self._advice)
+
+    @property
+    def _advice(self) -> str:
+        return f"Upload later with: wandb sync {self.folder}"
+
+    @contextmanager
+    def _tolerant(self) -> Iterator[None]:
+        """Tell the first thing that goes wrong in W&B's client, and go on without it."""
+        if self.broken:
+            with suppress(Exception):
+                yield
+            return
+        try:
+            yield
+        except Interrupted:
+            raise
+        except Exception as error:
+            self.broken = True
+            log.warning("W&B failed (%s: %s); the run goes on. %s", type(error).__name__, error, self._advice)
+
+
+def _table(rows: list[dict[str, Any]]) -> Any:
+    import wandb
+
+    columns: list[Any] = list(rows[0]) if rows else []
+    return wandb.Table(columns=columns, data=[[row[name] for name in columns] for row in rows])
+
+
+def _why_offline(wandb: Any) -> str | None:
+    """Why W&B cannot be used online now, or None where it can."""
+    mode = os.environ.get("WANDB_MODE", "online")
+    if mode != "online":
+        return f"WANDB_MODE={mode}"
+    base_url = wandb.setup().settings.base_url
+    try:
+        urllib.request.urlopen(f"{base_url}/healthz", timeout=PROBE_SECONDS).close()  # noqa: S310
+    except urllib.error.HTTPError:
+        pass  # it answered; what it thinks of the path does not matter
+    except OSError as error:  # asked first, because W&B checks a key for ten seconds where there is no network
+        return f"{base_url} does not answer ({getattr(error, 'reason', error)})"
+    try:  # the key is found here and tried by the start, which has a time limit of its own
+        found = wandb.login(prompt=False, verify=False)
+    except Exception as error:  # a key of another form, a service process that does not answer
+        return f"W&B takes no key ({str(error).splitlines()[0]})"
+    return None if found else "no API key (run `wandb login` or set WANDB_API_KEY)"
