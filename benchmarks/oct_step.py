@@ -85,7 +85,7 @@ def ours() -> Callable[[], object]:
 
     def step() -> None:
         optimizer.zero_grad()
-        module.loss_of(next(turn)).backward()
+        module.compute_loss(next(turn)).backward()
         optimizer.step()
 
     return step

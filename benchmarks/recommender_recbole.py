@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
             theirs.append(float(peer.stdout.readline()) * steps)
             started = time.perf_counter()
             for batch in data.train_dataloader():
-                loss = module.loss_of(batch)
+                loss = module.compute_loss(batch)
                 adam.zero_grad()
                 loss.backward()
                 adam.step()

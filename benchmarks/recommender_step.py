@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from suite.config import compose
 from suite.errors import UserError
 from suite.training.build import build_data, build_module
-from tasks.recommender.batches import Measured, batch_sizes
+from tasks.recommender.batches import EvaluationHistories, batch_sizes
 from tasks.recommender.data import RecommenderData, SyntheticData
 
 LENGTH, WIDTH, BATCH = 200, 50, 128
@@ -169,7 +169,7 @@ def our_step(module, data: RecommenderData, targets: int):  # type: ignore[no-un
     def step() -> None:
         module.train()
         for batch in batches:
-            loss = module.loss_of(batch)
+            loss = module.compute_loss(batch)
             adam.zero_grad()
             loss.backward()
             adam.step()
@@ -194,10 +194,10 @@ def drawing(data: RecommenderData, targets: int):  # type: ignore[no-untyped-def
     return draw
 
 
-def some_users(data: RecommenderData, number: int) -> Measured:
+def some_users(data: RecommenderData, number: int) -> EvaluationHistories:
     """The validation events of the first users only, cut into batches as they would be alone."""
     loader = data.split_dataloader("val")
-    assert isinstance(loader, Measured)
+    assert isinstance(loader, EvaluationHistories)
     keep = loader.owner < number
     loader.targets, loader.owner = loader.targets[keep], loader.owner[keep]
     loader.starts, loader.lengths = loader.starts[keep], loader.lengths[keep]

@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
         adam = module.configure_optimizers()
         started = time.perf_counter()
         for batch in data.train_dataloader():
-            loss = module.loss_of(batch)
+            loss = module.compute_loss(batch)
             adam.zero_grad()
             loss.backward()
             adam.step()
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
             module.begin()
             for batch in data.split_dataloader("test"):
                 module.keep(batch)
-            module.figures()
+            module.compute_metrics()
         ranking = time.perf_counter() - started
         print(f"{users:7}{epoch:10.2f}{epoch / users * 1e3:11.3f}{ranking:11.3f}{ranking / users * 1e3:11.3f}")
 

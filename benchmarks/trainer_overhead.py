@@ -37,7 +37,7 @@ def bare(config: dict[str, Any], data: GraphData, passes: int) -> Callable[[], o
             loss = module.loss(batch)
             loss.backward()
             optimizer.step()
-            metrics = {"train/loss": float(loss.detach()), **module.measure(batch, "val")}
+            metrics = {"train/loss": float(loss.detach()), **module.per_sample(batch, "val")}
         assert metrics["val/accuracy"] >= 0
 
     return run

@@ -41,12 +41,12 @@ def bare(config: dict[str, Any], data: Any, steps: int) -> Callable[[], object]:
 
     def run() -> None:
         module = build_module(config, data.facts()).train()
-        module.figures_of = lambda _: {}  # type: ignore[method-assign, attr-defined]
+        module.metrics_of = lambda _: {}  # type: ignore[method-assign, attr-defined]
         optimizer = module._optim(module.parameters())
         averaging: list[WeightAveraging] = [instantiate(node, "averaging") for node in averages]
         for step, batch in enumerate(endless(data, steps), start=1):
             optimizer.zero_grad()
-            module.loss_of(batch).backward()  # type: ignore[attr-defined]
+            module.compute_loss(batch).backward()  # type: ignore[attr-defined]
             if clip:
                 torch.nn.utils.clip_grad_norm_(module.parameters(), clip)
             optimizer.step()

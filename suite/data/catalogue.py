@@ -52,7 +52,7 @@ def _find_source(node: Any) -> dict[str, Any] | None:
     """The first mapping, at any depth, that states a source."""
     if not isinstance(node, Mapping):
         return None
-    if node.get("_target_") == "suite.data.source.Source":
+    if node.get("_target_") == "suite.data.Source":
         return dict(node)
     return next((found for child in node.values() if (found := _find_source(child))), None)
 

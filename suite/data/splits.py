@@ -30,18 +30,18 @@ class Parts(NamedTuple):
 class PartSplit:
     """What splits by fractions or folds have in common; a subclass says how items are drawn.
 
-    ``num_val`` is a fraction of the training items, ``num_test`` one of all; with ``folds`` the test part is fold
+    ``val_fraction`` is a fraction of the training items, ``test_fraction`` one of all; with ``folds`` the test part is fold
     number ``fold`` of so many. Raises UserError for what is no fraction and no fold.
     """
 
-    num_val: float = 0.1
-    num_test: float = 0.2
+    val_fraction: float = 0.1
+    test_fraction: float = 0.2
     folds: int | None = None
     fold: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, amount in (("num_val", self.num_val), ("num_test", self.num_test)):
+        for name, amount in (("val_fraction", self.val_fraction), ("test_fraction", self.test_fraction)):
             if not 0 < amount < 1:
                 raise UserError(f"data.{name}={amount} is not a fraction; choose a number between 0 and 1, such as 0.1")
         if self.folds is not None and not (self.folds >= 2 and 0 <= self.fold < self.folds):

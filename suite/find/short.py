@@ -6,14 +6,14 @@ import lightning.pytorch as pl
 
 from suite.training.batches.order import dealing
 from suite.training.build import build_trainer
-from suite.training.callbacks.signals import Interrupted, Signals
+from suite.training.callbacks.signals import Interrupted, StopSignals
 from suite.training.run.process import prepare
 
 
 class Watch(pl.Callback):
     """Looks on, and heeds a signal at the end of a batch."""
 
-    signals: Signals
+    signals: StopSignals
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -33,7 +33,7 @@ def train(config: dict[str, Any], steps: int, watch: Watch, prepared: tuple[Any,
     module.schedule = None
     module.on_train_epoch_end = lambda: None  # tasks validate there, which can take longer than all these steps
     trainer = build_trainer({**config, "trainer": {**config["trainer"], "max_epochs": -1, "max_steps": steps}})
-    with Signals() as signals:
+    with StopSignals() as signals:
         watch.signals = signals
         trainer.callbacks += [signals, watch]  # type: ignore[attr-defined]
         with dealing(data, config, trainer):

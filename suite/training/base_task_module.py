@@ -9,16 +9,16 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from suite.training.batches.order import Share
+from suite.training.batches.order import EvaluationShare
 from suite.training.processes import sharded_weights
-from suite.training.processes.fsdp import Sharded
+from suite.training.processes.fsdp import FSDP2Strategy
 from suite.training.schedule import Schedule
 from suite.training.state.checkpoint_file import SCHEMA
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
-class TaskModule(pl.LightningModule):
+class BaseTaskModule(pl.LightningModule):
     """Loss, metrics and optimiser around ``net``, a plain ``nn.Module`` that knows nothing of Lightning.
 
     A task writes ``training_step`` and calls ``report`` once for every round of validation: at the end of Lightning's
@@ -40,16 +40,16 @@ class TaskModule(pl.LightningModule):
 
     def configure_model(self) -> None:
         """Cut the weights over the processes, where the trainer says so; once."""
-        if isinstance(self.trainer.strategy, Sharded) and not sharded_weights.sharded(self.net):
+        if isinstance(self.trainer.strategy, FSDP2Strategy) and not sharded_weights.sharded(self.net):
             sharded_weights.shard(self.net, self.trainer.strategy.device_mesh["data_parallel"])
 
     def on_test_start(self) -> None:
         """Measure by whole weights: processes have batches of their own, and not as many."""
-        sharded_weights.put_together(self.net)
+        sharded_weights.gather_weights(self.net)
 
     def on_test_end(self) -> None:
         """Keep shards alone again."""
-        sharded_weights.let_go(self.net)
+        sharded_weights.release_weights(self.net)
 
     def configure_optimizers(self) -> Any:
         """Complete the optimiser that the config names with this module's parameters, and its schedule."""
@@ -84,7 +84,7 @@ class TaskModule(pl.LightningModule):
                 if (context := getattr(callback, "measuring", None)) is not None:
                     stack.enter_context(context(self))
             stack.enter_context(torch.no_grad())
-            stack.enter_context(sharded_weights.together(self.net))
+            stack.enter_context(sharded_weights.gathered_weights(self.net))
             yield
         self.net.train(was_training)
 
@@ -102,8 +102,8 @@ class TaskModule(pl.LightningModule):
                 listen(self.trainer, self, metrics)
 
 
-def evaluate(trainer: pl.Trainer, module: TaskModule, data: Any, split: str) -> dict[str, float]:
+def evaluate(trainer: pl.Trainer, module: BaseTaskModule, data: Any, split: str) -> dict[str, float]:
     """Measure ``module`` on one split through Lightning's test loop: ``{"<split>/accuracy": ...}``."""
     module.split = split
-    trainer.test(module, dataloaders=Share(data.split_dataloader(split)), verbose=False)
+    trainer.test(module, dataloaders=EvaluationShare(data.split_dataloader(split)), verbose=False)
     return module.metrics

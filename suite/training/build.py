@@ -16,10 +16,10 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from suite.config.packages import GROUP, config_packages
 from suite.errors import UserError
-from suite.training.base_task_module import TaskModule
-from suite.training.callbacks.checkpoints import Checkpoints, Saved
-from suite.training.callbacks.guards import Agreement, Finite
-from suite.training.callbacks.signals import Signals
+from suite.training.base_task_module import BaseTaskModule
+from suite.training.callbacks.checkpoints import Checkpoints, VerifiedCheckpointIO
+from suite.training.callbacks.guards import ProcessesAgree, StopOnNonFinite
+from suite.training.callbacks.signals import StopSignals
 
 # Lightning advertises at INFO in every Trainer; set here because importing it resets the level.
 for name in ("lightning.pytorch", "lightning.fabric"):
@@ -39,7 +39,7 @@ def build_data(config: Mapping[str, Any]) -> Any:
     return data
 
 
-def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> TaskModule:
+def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> BaseTaskModule:
     """The task's Lightning module around its network.
 
     ``facts`` come from the data module (feature width, number of classes) or from a checkpoint; the network receives
@@ -54,7 +54,7 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> TaskMod
     except (TypeError, ValueError) as error:
         raise UserError(f"optim: {error}") from error
     module = instantiate(config["module"], "module", net=net, optim=optim)
-    if not isinstance(module, TaskModule):
+    if not isinstance(module, BaseTaskModule):
         raise UserError(
             f"module._target_={config['module']['_target_']} is no suite.training.base_task_module.TaskModule"
         )
@@ -66,7 +66,7 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> TaskMod
 def build_trainer(
     config: Mapping[str, Any],
     run_dir: Path | None = None,
-    signals: Signals | None = None,
+    signals: StopSignals | None = None,
     first: bool = True,
     saved: tuple[Path, dict[str, Any]] | None = None,
 ) -> pl.Trainer:
@@ -90,14 +90,14 @@ def build_trainer(
             callbacks.append(instantiate(node, f"callbacks.{name}"))
         if config.get("selection"):
             callbacks.append(instantiate(config["selection"], "selection"))
-        signals = signals or Signals()
-        callbacks += [signals, Finite(folder), Agreement()]
+        signals = signals or StopSignals()
+        callbacks += [signals, StopOnNonFinite(folder), ProcessesAgree()]
         callbacks.append(Checkpoints(folder, signals, **(config.get("checkpoints") or {})))  # last, and it saves all
     else:
         trainer |= {"devices": trainer["devices"] if isinstance(trainer["devices"], list) else 1}
         trainer |= {"num_nodes": 1, "strategy": "auto"}
     # Lightning would take a SLURM job's tasks for its own processes; ours are the elastic agent's to start
-    plugins = [TorchElasticEnvironment() if workers else LightningEnvironment(), Saved(saved)]
+    plugins = [TorchElasticEnvironment() if workers else LightningEnvironment(), VerifiedCheckpointIO(saved)]
     return instantiate(trainer, "trainer", logger=loggers or False, callbacks=callbacks, plugins=plugins)
 
 

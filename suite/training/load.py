@@ -8,7 +8,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from suite.config.checks import explain
 from suite.errors import UserError
-from suite.training.base_task_module import TaskModule
+from suite.training.base_task_module import BaseTaskModule
 from suite.training.state import checkpoint_file
 
 
@@ -16,7 +16,7 @@ class Restored(NamedTuple):
     """A run as its checkpoint remembers it; ``config`` holds the overrides of now."""
 
     config: dict[str, Any]
-    module: TaskModule
+    module: BaseTaskModule
     facts: dict[str, Any]
 
 

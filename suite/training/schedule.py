@@ -38,21 +38,21 @@ class Schedule:
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
-class Linear(Schedule):
+class LinearSchedule(Schedule):
     """factor = 1 - done: down to nothing at the last step."""
 
     def after(self, done: float) -> float:  # noqa: D102
         return 1.0 - done
 
 
-class Cosine(Schedule):
+class CosineSchedule(Schedule):
     """factor = (1 + cos(pi done)) / 2   (Loshchilov & Hutter 2017, eq. 5, one cycle)."""
 
     def after(self, done: float) -> float:  # noqa: D102
         return 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-class InverseSquareRoot(Schedule):
+class InverseSquareRootSchedule(Schedule):
     """factor = sqrt(warmup / t), t from warmup to 1: Vaswani et al. 2017, section 5.3, with its peak at the rate."""
 
     def after(self, done: float) -> float:  # noqa: D102

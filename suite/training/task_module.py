@@ -6,19 +6,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from suite.training.base_task_module import OptimizerFactory, TaskModule
-from suite.training.batches.order import Place, Share, gather
-from suite.training.batches.resident import Kept
+from suite.training.base_task_module import BaseTaskModule, OptimizerFactory
+from suite.training.batches.order import EvaluationShare, ProcessRank, gather
+from suite.training.batches.resident import ResidentBatches
 
-Rows = Mapping[str, Tensor]
+SampleResults = Mapping[str, Tensor]
 SHOWN = 200  # rows of a table that is tracked
 
 
-class Measured(TaskModule):
+class TaskModule(BaseTaskModule):
     """A task whose metrics come from rows, one a sample: loss, right or wrong, place of the target, edits.
 
-    A subclass writes three methods. ``loss_of(batch)`` is what training makes small. ``measure(batch)`` gives named
-    tensors with one row a sample. ``figures(rows)`` makes the metrics of a split from all its rows together, so that
+    A subclass writes three methods. ``compute_loss(batch)`` is what training makes small. ``per_sample(batch)`` gives named
+    tensors with one row a sample. ``compute_metrics(rows)`` makes the metrics of a split from all its rows together, so that
     neither the size of batches nor the number of processes can change them: processes measure batches of their own, and
     every process makes the figures from the rows of all.
 
@@ -29,25 +29,25 @@ class Measured(TaskModule):
     def __init__(self, net: nn.Module, optim: OptimizerFactory) -> None:
         super().__init__(net, optim)
         self._losses: list[Tensor] = []
-        self._rows: list[Rows] = []
-        self._last: Rows = {}
-        self._kept: Kept | None = None
+        self._rows: list[SampleResults] = []
+        self._last: SampleResults = {}
+        self._kept: ResidentBatches | None = None
 
-    def loss_of(self, batch: Any) -> Tensor:
+    def compute_loss(self, batch: Any) -> Tensor:
         """What training makes small, a scalar."""
         raise NotImplementedError
 
-    def measure(self, batch: Any) -> Rows:
-        """What ``figures`` needs of each sample: tensors whose first dimension is the sample's."""
+    def per_sample(self, batch: Any) -> SampleResults:
+        """What ``compute_metrics`` needs of each sample: tensors whose first dimension is the sample's."""
         raise NotImplementedError
 
-    def figures(self, rows: Rows) -> dict[str, float]:
+    def compute_metrics(self, rows: SampleResults) -> dict[str, float]:
         """The metrics of a split by name, without the split, from all its rows."""
         raise NotImplementedError
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """The loss of one batch."""
-        loss = self.loss_of(batch)
+        loss = self.compute_loss(batch)
         self._losses.append(loss.detach())
         return loss
 
@@ -55,7 +55,7 @@ class Measured(TaskModule):
         """Measure the validation split by the weights that the epoch left, and report with the epoch's mean loss."""
         losses, self._losses = gather([loss.cpu() for loss in self._losses]), []
         with self.measuring():
-            figures = self.figures_of(self._validation())
+            figures = self.metrics_of(self._validation())
             loss = float(torch.stack(losses).mean())
             self.report({"train/loss": loss, **{f"val/{name}": value for name, value in figures.items()}})
 
@@ -64,10 +64,10 @@ class Measured(TaskModule):
         if self._kept is not None:
             return self._kept
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        batches = Share(data.split_dataloader("val"))
+        batches = EvaluationShare(data.split_dataloader("val"))
         if not self.resident:
             return batches
-        self._kept = Kept(batches, self.device)
+        self._kept = ResidentBatches(batches, self.device)
         return self._kept
 
     def media(self, data: Any) -> dict[str, Any]:
@@ -86,13 +86,13 @@ class Measured(TaskModule):
         self._losses = [loss.to(self.device) for loss in unfinished["losses"]]
 
     @torch.no_grad()
-    def figures_of(self, batches: Iterable[Any]) -> dict[str, float]:
+    def metrics_of(self, batches: Iterable[Any]) -> dict[str, float]:
         """The metrics of these batches and those of the other processes, outside any loop of Lightning's."""
         was_training = self.net.training
         self.net.eval()
-        rows = [self.measure(batch.to(self.device)) for batch in batches]
+        rows = [self.per_sample(batch.to(self.device)) for batch in batches]
         self.net.train(was_training)
-        return self.figures(_together(rows))
+        return self.compute_metrics(_together(rows))
 
     def on_test_epoch_start(self) -> None:
         """Begin a split."""
@@ -100,17 +100,17 @@ class Measured(TaskModule):
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
         """Measure one batch of the split that ``self.split`` names."""
-        self._rows.append(self.measure(batch))
+        self._rows.append(self.per_sample(batch))
 
     def on_test_epoch_end(self) -> None:
         """Leave its metrics."""
         self._last, self._rows = _together(self._rows), []
-        figures = self.figures(self._last)
+        figures = self.compute_metrics(self._last)
         self.metrics = {f"{self.split}/{name}": value for name, value in figures.items()}
 
 
-def _together(mine: list[Rows]) -> Rows:
+def _together(mine: list[SampleResults]) -> SampleResults:
     """All rows of all processes, in the order of the samples."""
-    if Place.here().world > 1:
+    if ProcessRank.current().world > 1:
         mine = gather([{name: row.cpu() for name, row in rows.items()} for rows in mine])
     return {name: torch.cat([rows[name] for rows in mine]) for name in mine[0]}

@@ -53,8 +53,8 @@ class DocumentsData(TaskData):
         max_words: int = 10_000,
         max_sentence: int = 100,
         longest_piece: int = 0,
-        num_val: float = 0.1,
-        num_test: float = 0.2,
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.2,
         folds: int | None = None,
         fold: int = 0,
         split_seed: int = 0,
@@ -66,7 +66,7 @@ class DocumentsData(TaskData):
         self.max_words = _positive("max_words", max_words)
         self.max_sentence = _positive("max_sentence", max_sentence)
         self.longest_piece = longest_piece
-        self.split = DocumentSplit(num_val, num_test, folds, fold, split_seed)
+        self.split = DocumentSplit(val_fraction, test_fraction, folds, fold, split_seed)
         self._documents: Documents | None = None
 
     def load(self, files: Resolved) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from suite.errors import UserError
 from suite.training.base_task_module import OptimizerFactory
 from suite.training.processes import sharded_weights
-from suite.training.task_module import Measured, Rows
+from suite.training.task_module import SampleResults, TaskModule
 from tasks.documents.batch import DocumentBatch
 from tasks.documents.model import DocumentOutput
 from tasks.documents.vectors import read_vectors
@@ -19,7 +19,7 @@ from tasks.documents.vectors import read_vectors
 logger = logging.getLogger(__name__)
 
 
-class DocumentClassification(Measured):
+class DocumentClassification(TaskModule):
     """Cross-entropy, and accuracy.
 
     ``vectors`` is a file of word vectors (``vectors.py``) that the embedding of a network begins from; words that it
@@ -49,21 +49,21 @@ class DocumentClassification(Measured):
         if not isinstance(embedding, nn.Embedding):
             raise UserError("module.vectors needs a model with one embedding of words, as documents/han; this has none")
         numbers, vectors = read_vectors(path, vocabulary, embedding.embedding_dim)
-        weight = sharded_weights.full(embedding.weight).clone()  # processes may hold a part each
+        weight = sharded_weights.unshard(embedding.weight).clone()  # processes may hold a part each
         weight[numbers.to(self.device) + 1] = vectors.to(self.device)  # 0 is the unknown word
-        embedding.weight.copy_(sharded_weights.like(embedding.weight, weight))
+        embedding.weight.copy_(sharded_weights.shard_like(embedding.weight, weight))
         logger.info("%s has vectors for %d of %d words", path, len(numbers), len(vocabulary))
 
-    def loss_of(self, batch: DocumentBatch) -> Tensor:
+    def compute_loss(self, batch: DocumentBatch) -> Tensor:
         """Cross-entropy, the mean over documents."""
         return F.cross_entropy(self(batch).logits, batch.labels)
 
-    def measure(self, batch: DocumentBatch) -> Rows:
+    def per_sample(self, batch: DocumentBatch) -> SampleResults:
         """Loss and right or wrong of every document."""
         logits = self(batch).logits
         loss = F.cross_entropy(logits, batch.labels, reduction="none")
         return {"loss": loss, "right": logits.argmax(dim=-1) == batch.labels}
 
-    def figures(self, rows: Rows) -> dict[str, float]:
+    def compute_metrics(self, rows: SampleResults) -> dict[str, float]:
         """Their means."""
         return {"loss": float(rows["loss"].double().mean()), "accuracy": float(rows["right"].double().mean())}

@@ -14,7 +14,7 @@ from suite.errors import UserError
 class DocumentSplit(PartSplit):
     """The split of the files where they state one; what they leave open is drawn, stratified by label, from ``seed``.
 
-    ``num_val`` is the fraction of the training documents that validates, where the files name none. ``num_test`` is
+    ``val_fraction`` is the fraction of the training documents that validates, where the files name none. ``test_fraction`` is
     the fraction of all that is tested, where the files name none; with ``folds`` the test part is fold number ``fold``
     of so many instead, whatever the files say. Documents of one group stay together in validation.
     """
@@ -29,23 +29,23 @@ class DocumentSplit(PartSplit):
             train, val, test = parts == "train", parts == "val", parts == "test"
             train |= parts == ""
             if not test.any():
-                chosen = _fraction(labels[train], self.num_test, random)
+                chosen = _fraction(labels[train], self.test_fraction, random)
                 test[np.flatnonzero(train)[chosen]] = True
                 train &= ~test
         if not val.any():
             free = np.flatnonzero(train)
             if len(np.unique(groups[free])) > 1:
-                chosen = _whole_groups(groups[free], self.num_val, random)
+                chosen = _whole_groups(groups[free], self.val_fraction, random)
             else:
-                chosen = _fraction(labels[free], self.num_val, random)
+                chosen = _fraction(labels[free], self.val_fraction, random)
             val[free[chosen]] = True
             train &= ~val
         result = Parts(*(np.flatnonzero(part) for part in (train, val, test)))
         for name, part in zip(Parts._fields, result, strict=True):
             if not len(part):
                 raise UserError(
-                    f"The {name} part is empty: {len(labels)} documents do not suffice for data.num_val={self.num_val} "
-                    f"and data.num_test={self.num_test}. Give more documents, or other fractions"
+                    f"The {name} part is empty: {len(labels)} documents do not suffice for data.val_fraction={self.val_fraction} "
+                    f"and data.test_fraction={self.test_fraction}. Give more documents, or other fractions"
                 )
         return result
 

@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.errors import UserError
-from suite.training.base_task_module import OptimizerFactory, TaskModule
+from suite.training.base_task_module import BaseTaskModule, OptimizerFactory
 from tasks.graph.batch import GraphBatch
 
 
-class NodeClassification(TaskModule):
+class NodeClassification(BaseTaskModule):
     """Cross-entropy on the training nodes; accuracy on the nodes of a split.
 
     The whole graph is one batch, so a pass over it is what papers call an epoch: an optimiser step, then validation.

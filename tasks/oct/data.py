@@ -47,7 +47,7 @@ class OctData(TaskData):
         bags: scan | patient, what is classified at once: a scan, or all that a patient has of one class.
         batch_size: samples in a step.
         augment: of the training scans; none unless given.
-        num_val, num_test, folds, fold, split_seed: see ``PatientSplit``.
+        val_fraction, test_fraction, folds, fold, split_seed: see ``PatientSplit``.
         seed: of the order and augmentation of training scans.
     """
 
@@ -61,8 +61,8 @@ class OctData(TaskData):
         bags: str = "scan",
         batch_size: int = 32,
         augment: Augment | None = None,
-        num_val: float = 0.1,
-        num_test: float = 0.2,
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.2,
         folds: int | None = None,
         fold: int = 0,
         split_seed: int = 0,
@@ -78,7 +78,7 @@ class OctData(TaskData):
         self.view_name, self.view = view, make_view(view, height, width)
         self.bags, self.batch_size, self.seed = bags, batch_size, seed
         self.augment = Augment() if augment is None else augment
-        self.split = PatientSplit(num_val, num_test, folds, fold, split_seed)
+        self.split = PatientSplit(val_fraction, test_fraction, folds, fold, split_seed)
         self._scans: Scans | None = None
         self._parts: Parts | None = None
 

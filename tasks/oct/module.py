@@ -15,7 +15,7 @@ from suite.errors import UserError
 from suite.training.base_task_module import OptimizerFactory
 from suite.training.processes import sharded_weights
 from suite.training.state import checkpoint_file
-from suite.training.task_module import Measured, Rows
+from suite.training.task_module import SampleResults, TaskModule
 from tasks.oct import metrics
 from tasks.oct.batch import ScanBatch
 from tasks.oct.calibration import Calibration, TemperatureScaling
@@ -24,7 +24,7 @@ from tasks.oct.model import ScanNet, ScanOutput
 logger = logging.getLogger(__name__)
 
 
-class ScanClassification(Measured):
+class ScanClassification(TaskModule):
     """Cross-entropy, and where lesions are outlined, attention that is told to look at them.
 
     After every epoch the scores are calibrated on the validation split; what was fitted is kept with the weights, and
@@ -84,7 +84,7 @@ class ScanClassification(Measured):
             counts = self.trainer.datamodule.class_counts().float()  # type: ignore[attr-defined]
             self._class_weights = (counts.sum() / (counts.clamp(min=1.0) * len(counts))).to(self.device)
 
-    def loss_of(self, batch: ScanBatch) -> Tensor:
+    def compute_loss(self, batch: ScanBatch) -> Tensor:
         """Cross-entropy of the classes, and of where to look."""
         target = F.one_hot(batch.labels, len(self.net.class_names)).float()
         pixels, lesions = batch.pixels, lesion_maps(batch.lesions)
@@ -104,7 +104,7 @@ class ScanClassification(Measured):
             total = total + self.find * finding_loss(output.lesions, lesions)
         return total
 
-    def measure(self, batch: ScanBatch) -> Rows:
+    def per_sample(self, batch: ScanBatch) -> SampleResults:
         """Scores and label of every sample."""
         return {"logits": self.scores(batch), "labels": batch.labels}
 
@@ -113,15 +113,15 @@ class ScanClassification(Measured):
         logits = self.net(batch.pixels, batch.bags).logits
         return (logits + self.net(batch.pixels.flip(3), batch.bags).logits) / 2 if self.flips else logits
 
-    def figures_of(self, batches: Iterable[Any]) -> dict[str, float]:
+    def metrics_of(self, batches: Iterable[Any]) -> dict[str, float]:
         """The figures of the validation split, to which the scores are fitted first."""
         self._calibrating = True
         try:
-            return super().figures_of(batches)
+            return super().metrics_of(batches)
         finally:
             self._calibrating = False
 
-    def figures(self, rows: Rows) -> dict[str, float]:
+    def compute_metrics(self, rows: SampleResults) -> dict[str, float]:
         """Accuracy and its kin, calibration, sensitivity and specificity of every class and of urgent referral."""
         logits, labels = rows["logits"].float().cpu(), rows["labels"].cpu()
         if self._calibrating:

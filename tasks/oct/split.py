@@ -14,7 +14,7 @@ from suite.errors import UserError
 class PatientSplit(PartSplit):
     """The split of the files where they state one; what they leave open is drawn by patient from ``seed``.
 
-    ``num_val`` is the fraction of training scans that validates, ``num_test`` that of all scans that is tested; with
+    ``val_fraction`` is the fraction of training scans that validates, ``test_fraction`` that of all scans that is tested; with
     ``folds`` the test part is fold number ``fold`` of so many instead, whatever the files say. Parts are near the
     proportions of the classes, as far as whole patients allow.
     """
@@ -30,16 +30,16 @@ class PatientSplit(PartSplit):
             dealt = deal_patients(labels, patients, np.full(self.folds, 1 / self.folds), random)
             chosen = np.where(dealt == self.fold, "test", "train")
         elif not (parts == "test").any():
-            chosen = _draw(chosen, "test", self.num_test, labels, patients, random)
+            chosen = _draw(chosen, "test", self.test_fraction, labels, patients, random)
         if not (chosen == "val").any():
-            chosen = _draw(chosen, "val", self.num_val, labels, patients, random)
+            chosen = _draw(chosen, "val", self.val_fraction, labels, patients, random)
         _refuse_overlap(chosen, patients)
         result = Parts(*(np.flatnonzero(chosen == name) for name in Parts._fields))
         for name, part in zip(Parts._fields, result, strict=True):
             if not len(part):
                 raise UserError(
-                    f"The {name} part is empty: {len(np.unique(patients))} patients do not suffice for data.num_val="
-                    f"{self.num_val} and data.num_test={self.num_test}. Give more patients, or other fractions"
+                    f"The {name} part is empty: {len(np.unique(patients))} patients do not suffice for data.val_fraction="
+                    f"{self.val_fraction} and data.test_fraction={self.test_fraction}. Give more patients, or other fractions"
                 )
         return result
 

@@ -1,0 +1,5 @@
+"""Next-item recommendation with attention over a user's history."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

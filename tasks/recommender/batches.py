@@ -118,7 +118,7 @@ class TrainingWindows:
         return list(order.tensor_split(torch.minimum(cuts, len(order) - self.number + step)))
 
 
-class Measured:
+class EvaluationHistories:
     """Every event of a split, after the ``max_length`` events before it; in batches of like length."""
 
     def __init__(

@@ -8,7 +8,7 @@ import numpy as np
 from suite.data.module import Reader, TaskData
 from suite.data.source import Resolved, Source
 from suite.errors import UserError, did_you_mean
-from tasks.recommender.batches import HistoryBatch, Measured, Pieces, TrainingWindows
+from tasks.recommender.batches import EvaluationHistories, HistoryBatch, Pieces, TrainingWindows
 from tasks.recommender.histories import Histories
 from tasks.recommender.movielens import MovieLens100K, SasrecFile
 from tasks.recommender.splits import GlobalTime, LeaveOneOut, Parts, Splitter
@@ -29,7 +29,7 @@ class RecommenderData(TaskData):
 
     Args:
         reader: of the files.
-        split: leave_one_out | global_time; ``split_val`` and ``split_test`` are the parts of the latter.
+        split: leave_one_out | global_time; ``val_fraction`` and ``test_fraction`` are the parts of the latter.
         max_length: events before a target that a model sees.
         positions: events in a training batch, with padding; ``measured_positions`` likewise where nothing is learnt.
         like_from: a rating from this on is a liking (an unknown rating too), which click-through models predict.
@@ -40,8 +40,8 @@ class RecommenderData(TaskData):
         self,
         reader: HistoryReader,
         split: str = "leave_one_out",
-        split_val: float = 0.1,
-        split_test: float = 0.1,
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.1,
         max_length: int = 200,
         positions: int = 4096,
         measured_positions: int = 16384,
@@ -54,7 +54,7 @@ class RecommenderData(TaskData):
                 raise UserError(f"data.{name}={value} must be at least 1")
         splitters: dict[str, Splitter] = {
             "leave_one_out": LeaveOneOut(),
-            "global_time": GlobalTime(split_val, split_test),
+            "global_time": GlobalTime(val_fraction, test_fraction),
         }
         if split not in splitters:
             raise UserError(f"data.split={split} is not known.{did_you_mean(split, splitters)}")
@@ -125,7 +125,7 @@ class RecommenderData(TaskData):
         """The events of a split, each after what came before it."""
         histories, parts = self.histories, self.parts
         assert self._pieces is not None
-        return Measured(self._pieces, histories, parts, split, self.max_length, self.measured_positions)
+        return EvaluationHistories(self._pieces, histories, parts, split, self.max_length, self.measured_positions)
 
 
 # One class for each kind of file lets its options stand beside the common ones: data.path=FILE, data.min_rating=4.

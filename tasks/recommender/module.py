@@ -3,14 +3,14 @@
 from torch import Tensor
 
 from suite.training.base_task_module import OptimizerFactory
-from suite.training.task_module import Measured, Rows
+from suite.training.task_module import SampleResults, TaskModule
 from tasks.recommender.batches import HistoryBatch
 from tasks.recommender.evaluation import FullRanking, accuracy, beyond_accuracy, find_protocol, recommended
 from tasks.recommender.losses import ItemLoss
 from tasks.recommender.sasrec import SequenceEncoder
 
 
-class NextItem(Measured):
+class NextItem(TaskModule):
     """What comes next, of all items: ``net.training_pairs`` under ``loss``; ranking metrics of what came.
 
     Args:
@@ -34,13 +34,13 @@ class NextItem(Measured):
         self.rankings = {ranking.suffix: ranking for ranking in (FullRanking(), find_protocol(protocol))}
         self.ks = tuple(ks)
 
-    def loss_of(self, batch: HistoryBatch) -> Tensor:
+    def compute_loss(self, batch: HistoryBatch) -> Tensor:
         """The loss of all positions of a batch that have a target."""
         hidden, targets = self.net.training_pairs(batch.items, batch.lengths)
         loss: Tensor = self.loss(hidden, targets, self.net.table())
         return loss
 
-    def measure(self, batch: HistoryBatch) -> Rows:
+    def per_sample(self, batch: HistoryBatch) -> SampleResults:
         """The place of every target under each protocol, and the list of those that would be shown."""
         assert batch.targets is not None
         assert batch.seen is not None
@@ -48,7 +48,7 @@ class NextItem(Measured):
         places = {f"place{suffix}": rank(scores, batch.targets, batch.seen) for suffix, rank in self.rankings.items()}
         return {**places, "list": recommended(scores, max(self.ks), batch.seen)}
 
-    def figures(self, rows: Rows) -> dict[str, float]:
+    def compute_metrics(self, rows: SampleResults) -> dict[str, float]:
         """Accuracy under each protocol, and what is recommended at all."""
         told: dict[str, float] = {}
         for k in self.ks:

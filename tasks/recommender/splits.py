@@ -88,7 +88,7 @@ class GlobalTime:
             if len(parts.targets(histories, name)) == 0:
                 raise UserError(
                     f"A split by time leaves no event for {name}; use data.split=leave_one_out, or other fractions "
-                    "in data.split_val and data.split_test."
+                    "in data.val_fraction and data.test_fraction."
                 )
         return parts
 

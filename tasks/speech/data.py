@@ -53,7 +53,7 @@ class SpeechData(TaskData):
             part (``global``).
         batch_frames: about how many frames a batch has, padding counted.
         max_seconds: of an utterance. A longer one is left out of training, and refused by UserError elsewhere.
-        num_val, num_test, split_seed: see ``parts.assign``.
+        val_fraction, test_fraction, split_seed: see ``parts.assign``.
         keep_transcripts: whether a checkpoint keeps the training transcripts, of which a language model is counted.
     """
 
@@ -68,8 +68,8 @@ class SpeechData(TaskData):
         normalise: str = "utterance",
         batch_frames: int = 4000,
         max_seconds: float = 40.0,
-        num_val: float = 0.1,
-        num_test: float = 0.1,
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.1,
         split_seed: int = 0,
         keep_transcripts: bool = True,
     ) -> None:
@@ -79,13 +79,13 @@ class SpeechData(TaskData):
         self.frontend, self.spec_augment = frontend, spec_augment
         self.kind, self.num_subwords, self.normalise = units, num_subwords, normalise
         self.batch_frames, self.max_seconds = batch_frames, max_seconds
-        self.num_val, self.num_test, self.split_seed = num_val, num_test, split_seed
+        self.val_fraction, self.test_fraction, self.split_seed = val_fraction, test_fraction, split_seed
         self.keep_transcripts = keep_transcripts
 
     def load(self, files: Resolved) -> dict[str, Any]:
         """Read and split the utterances, learn the units, check every utterance against its length."""
         read = list(self.reader.read(files, self.frontend))
-        self.utterances = assign(read, self.num_val, self.num_test, self.split_seed)
+        self.utterances = assign(read, self.val_fraction, self.test_fraction, self.split_seed)
         texts = [one.text for one in self.utterances if one.part == "train"]
         self.units = vocabularies.learn(self.kind, texts, self.num_subwords)
         self.targets = [self.units.encode(one.text) for one in self.utterances]

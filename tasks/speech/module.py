@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from suite.training.base_task_module import OptimizerFactory
-from suite.training.task_module import Measured, Rows
+from suite.training.task_module import SampleResults, TaskModule
 from tasks.speech.batch import SpeechBatch
 from tasks.speech.edits import edit_rows, rates
 from tasks.speech.model import Recognised
@@ -15,7 +15,7 @@ from tasks.speech.search import BeamSearch, greedy_ctc
 Loss = Callable[[Recognised, Tensor, Tensor], Tensor]
 
 
-class Recognition(Measured):
+class Recognition(TaskModule):
     """Joint loss, error rates by word and character.
 
     While training, validation writes greedily: ``wer`` is that of CTC, or of the decoder where CTC is not trained.
@@ -42,12 +42,12 @@ class Recognition(Measured):
         recognised: Recognised = self.net(batch.features, batch.lengths, batch.targets)
         return recognised
 
-    def loss_of(self, batch: SpeechBatch) -> Tensor:
+    def compute_loss(self, batch: SpeechBatch) -> Tensor:
         """The loss in nats a unit."""
         losses = self.loss(self(batch), batch.targets, batch.target_lengths)
         return losses.sum() / (batch.target_lengths + 1).sum()
 
-    def measure(self, batch: SpeechBatch) -> Rows:
+    def per_sample(self, batch: SpeechBatch) -> SampleResults:
         """Loss of every utterance, its units, and its edits in every way of writing it."""
         recognised = self(batch)
         rows = {
@@ -67,7 +67,7 @@ class Recognition(Measured):
             rows["edits"] = self._edits(batch, found)
         return rows
 
-    def figures(self, rows: Rows) -> dict[str, float]:
+    def compute_metrics(self, rows: SampleResults) -> dict[str, float]:
         """Loss a unit and the rates of ``edits.rates``; of single ways their word and character error rates."""
         figures = {"loss": float(rows["loss"].double().sum() / rows["units"].sum()), **rates(rows["edits"])}
         for way in self.ways:

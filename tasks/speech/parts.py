@@ -11,18 +11,18 @@ from tasks.speech.utterances import Utterance
 PARTS = ("train", "val", "test")
 
 
-def assign(utterances: Sequence[Utterance], num_val: float, num_test: float, seed: int) -> list[Utterance]:
+def assign(utterances: Sequence[Utterance], val_fraction: float, test_fraction: float, seed: int) -> list[Utterance]:
     """Every utterance with its part. What the files call test is tested, and so on; what is missing is drawn.
 
-    Utterances without a part train. Where no utterance is of the test part, a share ``num_test`` of those that train is
-    drawn for it, then ``num_val`` of the rest for validation; a speaker goes whole. Raises UserError where a part stays
+    Utterances without a part train. Where no utterance is of the test part, a share ``test_fraction`` of those that train is
+    drawn for it, then ``val_fraction`` of the rest for validation; a speaker goes whole. Raises UserError where a part stays
     empty.
     """
     given = [one._replace(part=one.part or "train") for one in utterances]
     for one in given:
         if one.part not in PARTS:
             raise UserError(f"{one.name}: the part {one.part!r} is not one of {', '.join(PARTS)}")
-    for part, share in (("test", num_test), ("val", num_val)):
+    for part, share in (("test", test_fraction), ("val", val_fraction)):
         if not any(one.part == part for one in given):
             given = _draw(given, part, share, seed)
     counts = Counter(one.part for one in given)
@@ -30,7 +30,7 @@ def assign(utterances: Sequence[Utterance], num_val: float, num_test: float, see
         if not counts[part]:
             raise UserError(
                 f"the {part} part has no utterance (there are {len(given)} in all). Add recordings, or set "
-                "data.num_val and data.num_test so that every part gets some"
+                "data.val_fraction and data.test_fraction so that every part gets some"
             )
     return given
 

@@ -31,8 +31,8 @@ defaults:
 task_name: parity
 module: {_target_: mylab.parity.Parity}
 selection:
-  _target_: suite.training.callbacks.selection.Selection
-  rule: {_target_: suite.training.callbacks.selection.Best, monitor: val/accuracy, mode: max}
+  _target_: suite.training.Selection
+  rule: {_target_: suite.training.Best, monitor: val/accuracy, mode: max}
   patience: 3
 trainer: {max_epochs: 4}
 """

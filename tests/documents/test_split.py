@@ -11,7 +11,7 @@ NONE = np.full(len(LABELS), "")
 
 
 def test_without_parts_all_three_are_drawn_in_proportion() -> None:
-    parts = DocumentSplit(num_val=0.1, num_test=0.2)(LABELS, NONE, NONE)
+    parts = DocumentSplit(val_fraction=0.1, test_fraction=0.2)(LABELS, NONE, NONE)
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(LABELS)))
     for label, number in (("a", 53), ("b", 31), ("c", 17)):
         assert abs((LABELS[parts.test] == label).sum() - 0.2 * number) <= 1
@@ -25,7 +25,7 @@ def test_the_seed_decides() -> None:
 def test_the_files_parts_are_kept_and_groups_stay_together() -> None:
     stated = np.array(["train"] * 80 + ["test"] * 21)
     groups = np.array([f"film {number // 7}" for number in range(101)])
-    parts = DocumentSplit(num_val=0.3)(LABELS, stated, groups)
+    parts = DocumentSplit(val_fraction=0.3)(LABELS, stated, groups)
     assert (stated[parts.test] == "test").all()
     assert len(parts.test) == 21
     assert not set(groups[parts.train]) & set(groups[parts.val])
@@ -44,8 +44,8 @@ def test_every_document_is_tested_in_one_fold() -> None:
     [
         ({"folds": 5, "fold": 5}, "fold=5 of data.folds=5 is not possible"),
         ({"folds": 1}, "not possible"),
-        ({"num_val": 1.5}, "num_val=1.5 is not a fraction"),
-        ({"num_test": 0.0}, "num_test=0.0 is not a fraction"),
+        ({"val_fraction": 1.5}, "val_fraction=1.5 is not a fraction"),
+        ({"test_fraction": 0.0}, "test_fraction=0.0 is not a fraction"),
     ],
 )
 def test_what_is_no_split_is_refused(options: dict[str, float], message: str) -> None:

@@ -124,7 +124,7 @@ def test_kermany_takes_class_and_patient_from_names_and_lesions_from_outlines(tm
         for number in range(2):
             scan(folder, f"CNV-{patient}-{number}", "3 0.25 0.25 0.75 0.25 0.75 0.75 0.25 0.75\n")
             scan(folder, f"DME-{patient + 100}-{number}")
-    data = KermanyData(KERMANY, dir=str(tmp_path), view="whole", height=40, width=60, num_val=0.2)
+    data = KermanyData(KERMANY, dir=str(tmp_path), view="whole", height=40, width=60, val_fraction=0.2)
     scans = data.scans
     assert scans.class_names == ["CNV", "DME"]
     assert set(scans.patients) == {str(n) for n in (*range(8), *range(100, 108))}

@@ -21,7 +21,7 @@ def scans(number: int = 83, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def test_parts_are_disjoint_in_scans_and_patients_and_complete() -> None:
     labels, patients = scans()
-    parts = PatientSplit(num_val=0.2, num_test=0.3)(labels, np.full(len(labels), ""), patients)
+    parts = PatientSplit(val_fraction=0.2, test_fraction=0.3)(labels, np.full(len(labels), ""), patients)
     assert sorted(np.concatenate(parts).tolist()) == list(range(len(labels)))
     groups = [set(patients[part]) for part in parts]
     assert len(groups[0] | groups[1] | groups[2]) == sum(map(len, groups))
@@ -77,7 +77,9 @@ def test_too_few_patients_are_refused() -> None:
         PatientSplit()(np.array([0, 1]), np.full(2, ""), np.array(["a", "b"]))
 
 
-@pytest.mark.parametrize("arguments", [{"num_val": 0.0}, {"num_test": 1.5}, {"folds": 1}, {"folds": 3, "fold": 3}])
+@pytest.mark.parametrize(
+    "arguments", [{"val_fraction": 0.0}, {"test_fraction": 1.5}, {"folds": 1}, {"folds": 3, "fold": 3}]
+)
 def test_impossible_splits_are_refused(arguments: dict[str, float]) -> None:
     with pytest.raises(UserError):
         PatientSplit(**arguments)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.recommender.batches import Measured, Pieces, TrainingWindows, batch_sizes
+from tasks.recommender.batches import EvaluationHistories, Pieces, TrainingWindows, batch_sizes
 from tasks.recommender.histories import Histories
 from tasks.recommender.splits import LeaveOneOut
 
@@ -67,7 +67,7 @@ def test_borders_are_redrawn(histories: Histories) -> None:
 @pytest.mark.parametrize("max_length", [3, 50])
 def test_a_measured_event_comes_with_all_that_was_before_it(histories: Histories, max_length: int) -> None:
     parts = LeaveOneOut()(histories)
-    batches = list(Measured(Pieces(histories, 4.0), histories, parts, "test", max_length, positions=20))
+    batches = list(EvaluationHistories(Pieces(histories, 4.0), histories, parts, "test", max_length, positions=20))
     found = {}
     for batch in batches:
         assert batch.targets is not None

@@ -82,9 +82,9 @@ def work(
 
 def _kill_at(number: int) -> None:
     """Count where a batch begins and ends, where an optimiser steps, where metrics are reported."""
-    from suite.training.base_task_module import TaskModule
+    from suite.training.base_task_module import BaseTaskModule
     from suite.training.callbacks.checkpoints import Checkpoints
-    from suite.training.callbacks.guards import Finite
+    from suite.training.callbacks.guards import StopOnNonFinite
 
     events = 0
 
@@ -101,8 +101,8 @@ def _kill_at(number: int) -> None:
     for owner, name in (
         (Checkpoints, "on_train_batch_start"),
         (Checkpoints, "_after_batch"),
-        (Finite, "on_before_optimizer_step"),
-        (TaskModule, "report"),
+        (StopOnNonFinite, "on_before_optimizer_step"),
+        (BaseTaskModule, "report"),
     ):
         setattr(owner, name, watched(getattr(owner, name)))
 

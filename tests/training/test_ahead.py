@@ -12,8 +12,8 @@ import torch
 
 from suite.config import compose
 from suite.errors import UserError
-from suite.training.batches.order import Dealt
-from suite.training.batches.prefetch import Ahead
+from suite.training.batches.order import TrainingBatches
+from suite.training.batches.prefetch import Prefetch
 from suite.training.run import process as running
 from tests.training import processes
 from tests.training.test_resume import TASKS, resumed
@@ -39,11 +39,11 @@ def odd_batches(number: int = 5) -> Iterator[Some]:
 
 
 def test_batches_keep_bits_and_strides_and_follow_the_stream() -> None:
-    ours = list(Dealt(list(odd_batches()), 3, lambda: 4))
+    ours = list(TrainingBatches(list(odd_batches()), 3, lambda: 4))
     torch.manual_seed(0)
     here = list(odd_batches())
     torch.manual_seed(0)
-    for made, expected in zip(Ahead(odd_batches(), 2), here, strict=True):
+    for made, expected in zip(Prefetch(odd_batches(), 2), here, strict=True):
         for name in ("whole", "part", "turned"):
             one, other = getattr(made, name), getattr(expected, name)
             assert torch.equal(one, other)
@@ -67,7 +67,7 @@ class Drawing:
 @pytest.mark.parametrize("skip", [0, 4])
 def test_epochs_entered_anywhere_deal_the_same(skip: int) -> None:
     epoch = 0
-    here, ahead = (Dealt(Drawing(), 5, lambda: epoch, skip, prefetch) for prefetch in (0, 3))
+    here, ahead = (TrainingBatches(Drawing(), 5, lambda: epoch, skip, prefetch) for prefetch in (0, 3))
     for epoch in range(3):  # noqa: B007  # the lambda reads it
         assert [int(one) for one in ahead] == [int(one) for one in here]
     assert len(list(here)) == 11, "batches are left out of the first epoch alone"
@@ -81,9 +81,9 @@ def failing(error: BaseException) -> Iterator[int]:
 def test_what_a_loader_raises_reaches_the_reader_and_no_process_is_left() -> None:
     before = children()
     with pytest.raises(UserError, match="^row 7 of the file is no number$"):
-        list(Ahead(failing(UserError("row 7 of the file is no number")), 2))
+        list(Prefetch(failing(UserError("row 7 of the file is no number")), 2))
     with pytest.raises(RuntimeError, match=r"(?s)in the process that makes batches ahead:.*ZeroDivisionError: odd"):
-        list(Ahead(failing(ZeroDivisionError("odd")), 2))
+        list(Prefetch(failing(ZeroDivisionError("odd")), 2))
 
     def killed() -> Iterator[int]:
         yield 1
@@ -91,8 +91,8 @@ def test_what_a_loader_raises_reaches_the_reader_and_no_process_is_left() -> Non
         os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.raises(UserError, match=r"ended with code -9.*prefetch=0"):
-        list(Ahead(killed(), 2))
-    left_early = Dealt(Drawing(), 5, lambda: 0, prefetch=2)
+        list(Prefetch(killed(), 2))
+    left_early = TrainingBatches(Drawing(), 5, lambda: 0, prefetch=2)
     assert next(iter(left_early)) is not None
     left_early.close()
     assert children() <= before

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from suite.training.task_module import Measured, Rows
+from suite.training.task_module import SampleResults, TaskModule
 
 
 class Batch:
@@ -15,13 +15,13 @@ class Batch:
         return Batch(self.x.to(device))
 
 
-class Squares(Measured):
+class Squares(TaskModule):
     """A row is a square; its metric is the root of their mean, which no mean of batches equals."""
 
-    def measure(self, batch: Batch) -> Rows:
+    def per_sample(self, batch: Batch) -> SampleResults:
         return {"square": self.net(batch.x)[:, 0] ** 2}
 
-    def figures(self, rows: Rows) -> dict[str, float]:
+    def compute_metrics(self, rows: SampleResults) -> dict[str, float]:
         return {"rms": float(rows["square"].double().mean().sqrt())}
 
 
@@ -31,7 +31,7 @@ def test_batches_do_not_change_a_metric(sizes: list[int]) -> None:
     module = Squares(nn.Linear(5, 1), torch.optim.SGD)  # type: ignore[arg-type]
     x = torch.randn(23, 5)
     expected = float((module.net(x).detach()[:, 0] ** 2).double().mean().sqrt())
-    assert module.figures_of(map(Batch, x.split(sizes))) == {"rms": pytest.approx(expected, rel=1e-6)}
+    assert module.metrics_of(map(Batch, x.split(sizes))) == {"rms": pytest.approx(expected, rel=1e-6)}
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -39,6 +39,6 @@ def test_measuring_leaves_the_mode_and_the_gradients_alone(training: bool) -> No
     module = Squares(nn.Sequential(nn.Linear(5, 1), nn.Dropout(0.5)), torch.optim.SGD)  # type: ignore[arg-type]
     module.net.train(training)
     x = torch.randn(11, 5)
-    assert module.figures_of([Batch(x)]) == module.figures_of([Batch(x)])  # without dropout
+    assert module.metrics_of([Batch(x)]) == module.metrics_of([Batch(x)])  # without dropout
     assert module.net.training is training
     assert all(parameter.grad is None for parameter in module.parameters())

@@ -9,7 +9,7 @@ import torch
 
 from suite.config import compose
 from suite.errors import UserError
-from suite.training.batches.resident import settled
+from suite.training.batches.resident import on_device
 from suite.training.run import process as running
 from tasks.oct.data import PhantomData
 from tests.training import processes
@@ -52,7 +52,7 @@ def test_a_process_of_its_own_cannot_reach_them() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_batches_of_a_gpu_are_those_of_the_cpu() -> None:
     data = PhantomData(num_scans=32, height=16, width=24)
-    there = settled(data.train_dataloader(), torch.device("cuda"))
+    there = on_device(data.train_dataloader(), torch.device("cuda"))
     for expected, found in zip(data.train_dataloader(), there, strict=True):
         assert found.pixels.is_cuda
         assert found.lesions.is_cuda

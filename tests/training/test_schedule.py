@@ -9,10 +9,10 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from suite.config import compose
 from suite.errors import UserError
 from suite.training.build import build_data, build_module, build_trainer
-from suite.training.schedule import Cosine, InverseSquareRoot, Linear, Schedule
+from suite.training.schedule import CosineSchedule, InverseSquareRootSchedule, LinearSchedule, Schedule
 
 
-@pytest.mark.parametrize("kind", [Linear, Cosine, InverseSquareRoot])
+@pytest.mark.parametrize("kind", [LinearSchedule, CosineSchedule, InverseSquareRootSchedule])
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.37])
 def test_it_rises_to_one_and_falls(kind: type[Schedule], warmup: float) -> None:
     schedule = kind(warmup)
@@ -27,14 +27,14 @@ def test_the_cosine_is_torchs() -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     theirs = CosineAnnealingLR(optimizer, T_max=17)
     for step in range(17):
-        assert Cosine()(step / 17) == pytest.approx(theirs.get_last_lr()[0])
+        assert CosineSchedule()(step / 17) == pytest.approx(theirs.get_last_lr()[0])
         optimizer.step()
         theirs.step()
 
 
 def test_the_inverse_square_root_is_the_papers() -> None:
     """lrate = min(step^-0.5, step warmup_steps^-1.5), with its peak at 1."""
-    schedule = InverseSquareRoot(0.2)
+    schedule = InverseSquareRootSchedule(0.2)
     for step in range(1, 1001):
         assert schedule(step / 1000) == pytest.approx(min(step**-0.5, step * 200**-1.5) / 200**-0.5)
 
@@ -52,13 +52,13 @@ def test_the_rates_of_a_run() -> None:
     )
     build_trainer(config).fit(module, datamodule=data)
     steps = 3 * len(data.train_dataloader())
-    assert rates == pytest.approx([0.5 * Linear(0.25)(step / steps) for step in range(steps)])
+    assert rates == pytest.approx([0.5 * LinearSchedule(0.25)(step / steps) for step in range(steps)])
 
 
 def test_what_has_no_end_is_refused() -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     for steps in (math.inf, -1, 0):
         with pytest.raises(UserError, match="when training ends"):
-            Linear().attach(optimizer, steps)
+            LinearSchedule().attach(optimizer, steps)
     with pytest.raises(ValueError, match="warmup"):
-        Linear(1.0)
+        LinearSchedule(1.0)

@@ -93,9 +93,9 @@ def test_processes_that_begin_with_other_weights_stop(tmp_path: Path) -> None:
 def spoil(config: dict[str, Any], run_dir: Path) -> None:
     """Two processes, of which the second has a loss that is no number."""
     data, module = running.prepare(config)
-    original = module.loss_of
+    original = module.compute_loss
     if os.environ["RANK"] == "1":
-        module.loss_of = lambda batch: original(batch) * (float("nan") if module.global_step == 3 else 1.0)
+        module.compute_loss = lambda batch: original(batch) * (float("nan") if module.global_step == 3 else 1.0)
     try:
         running.run(config, run_dir, data, module)
     except UserError as error:
@@ -141,7 +141,7 @@ def halves() -> None:
     found = sharded_weights.full_state(net)
     assert all(torch.equal(found[name], tensor) for name, tensor in before.items())
     sharded_weights.load_full_state(net, {name: tensor + 1 for name, tensor in before.items()})
-    with sharded_weights.together(net):
+    with sharded_weights.gathered_weights(net):
         assert torch.equal(net.last.weight, before["last.weight"] + 1)
         assert type(net.blocks[0].weight) is nn.Parameter
         assert float(net.count) == 0.0
@@ -154,7 +154,7 @@ def halves() -> None:
     again = torch.optim.Adam(net.parameters())
     sharded_weights.load_full_optimizer_state(again, state)
     for one, other in zip(optimizer.state.values(), again.state.values(), strict=True):
-        assert torch.equal(sharded_weights.full(one["exp_avg"]), sharded_weights.full(other["exp_avg"]))
+        assert torch.equal(sharded_weights.unshard(one["exp_avg"]), sharded_weights.unshard(other["exp_avg"]))
         assert torch.equal(sharded_weights.local(one["exp_avg"]), sharded_weights.local(other["exp_avg"]))
     torch.distributed.destroy_process_group()
 

@@ -97,7 +97,7 @@ def test_a_number_that_is_none_stops_before_the_step_and_names_the_batch(where: 
     config = compose(["task=documents", "data=documents/synthetic", "data.batch_size=7", "trainer.max_epochs=4"])
     run_dir = processes.begin(config, tmp_path / "run")
     data, module = running.prepare(config)
-    original, before = module.loss_of, {}
+    original, before = module.compute_loss, {}
 
     def spoiled(batch: object) -> torch.Tensor:
         if module.global_step == 12:
@@ -111,7 +111,7 @@ def test_a_number_that_is_none_stops_before_the_step_and_names_the_batch(where: 
             return loss * float("inf") if where == "loss" else loss
         return original(batch)
 
-    module.loss_of = spoiled
+    module.compute_loss = spoiled
     with pytest.raises(UserError, match=r"training stopped at step 13, batch 3 in epoch 1: .*(loss is|gradient of)"):
         running.run(config, run_dir, data, module)
     state = checkpoint_file.load(run_dir / "checkpoints/before_failure.ckpt")["state_dict"]

@@ -15,7 +15,7 @@ import pytest
 import wandb
 
 from suite.config import compose
-from suite.training.base_task_module import TaskModule
+from suite.training.base_task_module import BaseTaskModule
 from suite.training.run.launch import launch
 from suite.training.state import checkpoint_file
 from tests.training import processes
@@ -122,9 +122,9 @@ def test_whatever_the_server_does_training_ends_with_the_same_numbers(
 ) -> None:
     caplog.set_level(logging.WARNING, "suite")
     alone = launch(compose([*SMALL[:3], f"run_dir={tmp_path / 'alone'}"]))
-    report, reported = TaskModule.report, 0
+    report, reported = BaseTaskModule.report, 0
 
-    def counted(self: TaskModule, metrics: Any) -> None:
+    def counted(self: BaseTaskModule, metrics: Any) -> None:
         nonlocal reported
         reported += 1
         if reported == 20 and fate == "dies":
@@ -133,7 +133,7 @@ def test_whatever_the_server_does_training_ends_with_the_same_numbers(
             server.hang.set()
         report(self, metrics)
 
-    monkeypatch.setattr(TaskModule, "report", counted)
+    monkeypatch.setattr(BaseTaskModule, "report", counted)
     started = time.monotonic()
     run = launch(compose([*SMALL, f"run_dir={tmp_path / 'run'}"]))
     assert time.monotonic() - started < 90  # start and training on a busy machine among them

@@ -14,28 +14,28 @@ from typing import Any, NamedTuple
 import lightning.pytorch as pl
 import torch.distributed as dist
 
-from suite.training.batches.prefetch import Ahead
-from suite.training.batches.resident import settled
+from suite.training.batches.prefetch import Prefetch
+from suite.training.batches.resident import on_device
 from suite.training.state.randomness import Stream
 
 _END = object()
 
 
-class Place(NamedTuple):
+class ProcessRank(NamedTuple):
     """Which process this is, of how many."""
 
     rank: int = 0
     world: int = 1
 
     @classmethod
-    def here(cls) -> "Place":
+    def current(cls) -> "ProcessRank":
         """This process's place in the default process group; the only one where there is none."""
         if dist.is_available() and dist.is_initialized():
             return cls(dist.get_rank(), dist.get_world_size())
         return cls()
 
 
-class Dealt:
+class TrainingBatches:
     """One process's batches of a training loader: of every ``world`` that follow one another, the ``rank``-th.
 
     Every process gets as many, so a last round that is not full is left out (another one in the next epoch, where the
@@ -54,10 +54,10 @@ class Dealt:
         self, loader: Iterable[Any], seed: int, epoch: Callable[[], int], skip: int = 0, prefetch: int = 0
     ) -> None:
         self.loader, self.seed, self.epoch, self.skip, self.prefetch = loader, seed, epoch, skip, prefetch
-        self._ahead: Ahead | None = None
+        self._ahead: Prefetch | None = None
 
     def __len__(self) -> int:
-        return max(1, len(self.loader) // Place.here().world)  # type: ignore[arg-type]
+        return max(1, len(self.loader) // ProcessRank.current().world)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Any]:
         self.close()
@@ -66,9 +66,9 @@ class Dealt:
             if (set_epoch := getattr(part, "set_epoch", None)) is not None:
                 set_epoch(epoch)
         skip, self.skip = self.skip, 0
-        batches: Iterable[Any] = self._share(Place.here(), epoch, skip)  # makes nothing yet
+        batches: Iterable[Any] = self._share(ProcessRank.current(), epoch, skip)  # makes nothing yet
         if self.prefetch:
-            batches = self._ahead = Ahead(batches, self.prefetch)
+            batches = self._ahead = Prefetch(batches, self.prefetch)
         yield from batches
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class Dealt:
         if self._ahead is not None:
             self._ahead.close()
 
-    def _share(self, place: Place, epoch: int, skip: int) -> Iterator[Any]:
+    def _share(self, place: ProcessRank, epoch: int, skip: int) -> Iterator[Any]:
         """This process's batches of an epoch, behind the first ``skip``."""
         for batches in islice(self._rounds(epoch, place.world), skip, None):
             yield batches[place.rank % len(batches)]
@@ -111,18 +111,20 @@ class Dealt:
 
 @contextmanager
 def dealing(data: Any, config: Mapping[str, Any], trainer: pl.Trainer, skip: int = 0) -> Iterator[None]:
-    """Let ``data.train_dataloader`` give a ``Dealt`` meanwhile, whatever loader the task has.
+    """Let ``data.train_dataloader`` give a ``TrainingBatches`` meanwhile, whatever loader the task has.
 
     It follows the ``seed`` of ``config``, its ``prefetch``, and its ``resident``: the loader makes batches on the
     trainer's device, where it can.
     """
     epochs: Any = trainer.fit_loop.epoch_progress
     loader = data.train_dataloader
-    given: list[Dealt] = []
+    given: list[TrainingBatches] = []
 
-    def dealt() -> Dealt:
-        batches = settled(loader(), trainer.strategy.root_device) if config.get("resident") else loader()
-        given.append(Dealt(batches, config["seed"], lambda: epochs.current.processed, skip, config.get("prefetch", 0)))
+    def dealt() -> TrainingBatches:
+        batches = on_device(loader(), trainer.strategy.root_device) if config.get("resident") else loader()
+        given.append(
+            TrainingBatches(batches, config["seed"], lambda: epochs.current.processed, skip, config.get("prefetch", 0))
+        )
         return given[-1]
 
     data.train_dataloader = dealt
@@ -134,23 +136,23 @@ def dealing(data: Any, config: Mapping[str, Any], trainer: pl.Trainer, skip: int
             one.close()
 
 
-class Share:
+class EvaluationShare:
     """One process's batches of a loader that measures: each batch goes to one process, none is repeated to fill up."""
 
     def __init__(self, loader: Iterable[Any]) -> None:
         self.loader = loader
 
     def __iter__(self) -> Iterator[Any]:
-        rank, world = Place.here()
+        rank, world = ProcessRank.current()
         return islice(iter(self.loader), rank, None, world)
 
 
 def gather(mine: list[Any]) -> list[Any]:
-    """What all processes made of their ``Share``, on every process, in the order of the loader.
+    """What all processes made of their ``EvaluationShare``, on every process, in the order of the loader.
 
     So figures computed of it are those of one process, to the bit where the parts are.
     """
-    world = Place.here().world
+    world = ProcessRank.current().world
     if world == 1:
         return mine
     shares: list[Any] = [None] * world

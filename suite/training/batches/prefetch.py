@@ -36,7 +36,7 @@ class _Failure(NamedTuple):
     refused: bool
 
 
-class Ahead:
+class Prefetch:
     """The items of ``items``, made by a forked process, about ``number`` of them before they are asked for.
 
     The process inherits all it needs by being forked, and sends plain bytes through a pipe: tensors keep their bits

@@ -8,7 +8,7 @@ import torch
 from suite.errors import UserError
 
 
-class Kept:
+class ResidentBatches:
     """The batches of a loader that gives the same ones every time: made, and moved to ``device``, once."""
 
     def __init__(self, loader: Iterable[Any], device: torch.device) -> None:
@@ -30,6 +30,6 @@ def check_resident(resident: bool, prefetch: int) -> None:
         )
 
 
-def settled(loader: Any, device: torch.device) -> Any:
+def on_device(loader: Any, device: torch.device) -> Any:
     """``loader``, making its batches on ``device`` where it can: where it has ``to(device)``, as a tensor has."""
     return loader.to(device) if hasattr(loader, "to") else loader

@@ -34,7 +34,7 @@ class WeightAveraging(pl.Callback):
         """Cut what a resumed run had as the weights are."""
         if self.average is not None:
             weights = dict(_net(pl_module).named_parameters())
-            self.average = {name: sharded_weights.like(weights[name], one) for name, one in self.average.items()}
+            self.average = {name: sharded_weights.shard_like(weights[name], one) for name, one in self.average.items()}
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -76,7 +76,7 @@ class WeightAveraging(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """For a run that goes on."""
-        average = self.average and {name: sharded_weights.full(one) for name, one in self.average.items()}
+        average = self.average and {name: sharded_weights.unshard(one) for name, one in self.average.items()}
         return {"average": average, "steps": self.steps}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -11,16 +11,16 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from suite.errors import UserError
-from suite.training.batches.order import Place
+from suite.training.batches.order import ProcessRank
 from suite.training.callbacks.guards import weights_hash
 from suite.training.callbacks.selection import Selection
-from suite.training.callbacks.signals import Interrupted, Signals
+from suite.training.callbacks.signals import Interrupted, StopSignals
 from suite.training.processes import sharded_weights
 from suite.training.state import checkpoint_file, randomness
 from suite.training.state.checkpoint_file import save
 
 
-class Saved(TorchCheckpointIO):
+class VerifiedCheckpointIO(TorchCheckpointIO):
     """Gives Lightning the checkpoint that was read and checked already, and lets it write none of its own."""
 
     def __init__(self, saved: tuple[Path, dict[str, Any]] | None = None) -> None:
@@ -51,7 +51,7 @@ class Checkpoints(Checkpoint):
     """
 
     def __init__(
-        self, folder: Path, signals: Signals, every_seconds: float | None = 30.0, every_steps: int | None = None
+        self, folder: Path, signals: StopSignals, every_seconds: float | None = 30.0, every_steps: int | None = None
     ) -> None:
         for name, value in (("every_seconds", every_seconds), ("every_steps", every_steps)):
             if value is not None and value < 0:
@@ -74,7 +74,7 @@ class Checkpoints(Checkpoint):
         if trainer.is_global_zero:
             checkpoint_file.sweep(self.folder)
         if trainer.world_size > 1:
-            randomness.seed(int(pl_module.identity["config"]["seed"]), Place.here().rank)  # type: ignore[index]
+            randomness.seed(int(pl_module.identity["config"]["seed"]), ProcessRank.current().rank)  # type: ignore[index]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Count from here, and stand behind the module's own hook, which Lightning calls after all callbacks'."""
@@ -99,7 +99,7 @@ class Checkpoints(Checkpoint):
     ) -> None:
         """Go on with the random numbers of the run that was saved, and what its module had counted."""
         if self._processes is not None:
-            rank = Place.here().rank
+            rank = ProcessRank.current().rank
             if rank < len(self._processes):  # more processes than before draw numbers of their own
                 randomness.restore(self._processes[rank]["random"])
                 pl_module.resume(self._processes[rank]["module"])  # type: ignore[operator]
@@ -165,7 +165,7 @@ class Checkpoints(Checkpoint):
 
 def _of_all(mine: dict[str, Any]) -> list[dict[str, Any]]:
     """The states of all processes, by rank."""
-    world = Place.here().world
+    world = ProcessRank.current().world
     states: list[Any] = [mine] * world
     if world > 1:
         dist.all_gather_object(states, mine)

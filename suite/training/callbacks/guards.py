@@ -12,15 +12,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from suite.errors import UserError
-from suite.training.batches.order import Place, gather
+from suite.training.batches.order import ProcessRank, gather
 from suite.training.processes import sharded_weights
-from suite.training.processes.fsdp import Sharded
+from suite.training.processes.fsdp import FSDP2Strategy
 from suite.training.state import checkpoint_file
 
 STOPPED = "before_failure.ckpt"
 
 
-class Finite(pl.Callback):
+class StopOnNonFinite(pl.Callback):
     """Stops before the optimiser uses a loss or a gradient that is NaN or infinite.
 
     The weights are then those of the step before; they are written to ``before_failure.ckpt``. A step costs one norm
@@ -55,7 +55,7 @@ class Finite(pl.Callback):
         gradients = [] if _scaled(trainer) else [p.grad for p in self._parameters if p.grad is not None]
         norms = torch._foreach_norm([_values(gradient) for gradient in gradients])
         total = torch.stack([loss.float() for loss in losses] + [norm.float() for norm in norms]).sum()
-        cut = isinstance(trainer.strategy, Sharded)
+        cut = isinstance(trainer.strategy, FSDP2Strategy)
         if cut:  # a gradient is one process's, and all write what was before it
             dist.all_reduce(total)
         if bool(total.isfinite()):
@@ -85,7 +85,7 @@ class Finite(pl.Callback):
         )
 
 
-class Agreement(pl.Callback):
+class ProcessesAgree(pl.Callback):
     """Every process must have the config and the weights of the first, at the start and after every epoch.
 
     Where a sweep or an edited file made them differ, training would go on and mean nothing.
@@ -93,7 +93,7 @@ class Agreement(pl.Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Compare weights that are about to be cut: of each process's another part would be kept."""
-        if stage == "fit" and isinstance(trainer.strategy, Sharded):
+        if stage == "fit" and isinstance(trainer.strategy, FSDP2Strategy):
             self._compare_weights(trainer, pl_module)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -111,7 +111,7 @@ class Agreement(pl.Callback):
             self._compare(trainer, "weights", weights_hash(module).encode())
 
     def _compare(self, trainer: pl.Trainer, what: str, content: bytes) -> None:
-        world = Place.here().world
+        world = ProcessRank.current().world
         if world == 1:
             return
         hashes: list[str] = [""] * world

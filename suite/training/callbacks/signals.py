@@ -31,7 +31,7 @@ class Interrupted(Exception):  # noqa: N818
         return self.number == getattr(signal, "SIGUSR1", None)
 
 
-class Signals(pl.Callback):
+class StopSignals(pl.Callback):
     """Heeds signals between ``__enter__`` and ``__exit__``.
 
     While an epoch runs, the first signal is noted in ``number`` for whoever saves at the end of the batch; at any other
@@ -44,7 +44,7 @@ class Signals(pl.Callback):
         self._running = False
         self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> "Signals":
+    def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.getsignal(number) for number in (*HEEDED, signal.SIGALRM)}
             self._install()

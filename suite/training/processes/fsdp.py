@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from suite.training.processes import sharded_weights
 
 
-class Sharded(ModelParallelStrategy):
+class FSDP2Strategy(ModelParallelStrategy):
     """Every process holds its share of the weights, and trains on batches of its own as with ``ddp``.
 
     What is saved is whole: one file, the same as of one process. So ``attn eval`` opens it, and a run goes on with any

@@ -55,12 +55,12 @@ def local(tensor: Tensor) -> Tensor:
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
-def full(tensor: Tensor) -> Tensor:
+def unshard(tensor: Tensor) -> Tensor:
     """The whole tensor, which all processes must ask for together."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def like(reference: Tensor, tensor: Tensor) -> Tensor:
+def shard_like(reference: Tensor, tensor: Tensor) -> Tensor:
     """A whole tensor cut as ``reference`` is, or as it is."""
     if not isinstance(reference, DTensor) or isinstance(tensor, DTensor):
         return tensor
@@ -70,19 +70,19 @@ def like(reference: Tensor, tensor: Tensor) -> Tensor:
 
 def full_state(module: nn.Module) -> dict[str, Tensor]:
     """The state dict in whole tensors on the CPU, which are nobody else's; on every process."""
-    return {name: full(tensor.detach()).cpu().clone() for name, tensor in module.state_dict().items()}
+    return {name: unshard(tensor.detach()).cpu().clone() for name, tensor in module.state_dict().items()}
 
 
 def load_full_state(module: nn.Module, state: Mapping[str, Tensor], strict: bool = True) -> None:
     """Load what ``full_state`` gave, here or in a run of any number of processes."""
     own = module.state_dict()
-    module.load_state_dict({name: like(own.get(name, tensor), tensor) for name, tensor in state.items()}, strict)
+    module.load_state_dict({name: shard_like(own.get(name, tensor), tensor) for name, tensor in state.items()}, strict)
 
 
 def full_optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """The optimiser's state dict as one process with whole weights has it."""
     found = optimizer.state_dict()
-    state = {number: _each(full, values) for number, values in found["state"].items()}
+    state = {number: _each(unshard, values) for number, values in found["state"].items()}
     return {**found, "state": state}
 
 
@@ -91,7 +91,7 @@ def load_full_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[s
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     cut = {
         number: _each(
-            lambda tensor, of=parameters[number]: like(of, tensor) if tensor.shape == of.shape else tensor, values
+            lambda tensor, of=parameters[number]: shard_like(of, tensor) if tensor.shape == of.shape else tensor, values
         )
         for number, values in state["state"].items()
     }
@@ -102,8 +102,8 @@ def _each(function: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: function(value) if isinstance(value, Tensor) else value for name, value in values.items()}
 
 
-def put_together(net: nn.Module) -> None:
-    """Hold all weights whole until ``let_go``: processes may then use them as often as they like, each for itself.
+def gather_weights(net: nn.Module) -> None:
+    """Hold all weights whole until ``release_weights``: processes may then use them as often as they like, each for itself.
 
     What is counted beside the weights, as a batch norm does, is the first process's, as under DDP.
     """
@@ -115,7 +115,7 @@ def put_together(net: nn.Module) -> None:
         part.unshard()
 
 
-def let_go(net: nn.Module) -> None:
+def release_weights(net: nn.Module) -> None:
     """Keep shards alone again."""
     for part in _parts(net):
         part.reshard()
@@ -123,13 +123,13 @@ def let_go(net: nn.Module) -> None:
 
 
 @contextmanager
-def together(net: nn.Module) -> Iterator[None]:
+def gathered_weights(net: nn.Module) -> Iterator[None]:
     """Whole weights inside, to read."""
-    put_together(net)
+    gather_weights(net)
     try:
         yield
     finally:
-        let_go(net)
+        release_weights(net)
 
 
 def _parts(net: nn.Module) -> list[Any]:

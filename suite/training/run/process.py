@@ -54,7 +54,7 @@ def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: s
     """
     from suite.training.batches.order import dealing
     from suite.training.build import build_trainer
-    from suite.training.callbacks.signals import Signals
+    from suite.training.callbacks.signals import StopSignals
     from suite.training.tracking import loggers
 
     first = _rank() == 0
@@ -63,7 +63,7 @@ def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: s
         loggers.rewind(run_dir, saved[1]["global_step"] if saved else -1)
     provenance = json.loads((run_dir / "provenance.json").read_text())
     succeeded = False
-    with Signals() as signals:
+    with StopSignals() as signals:
         trainer = build_trainer(config, run_dir, signals, first, saved)
         try:
             loggers.start(trainer.loggers, config, provenance)

@@ -1,0 +1,14 @@
+from .base_task_module import BaseTaskModule as BaseTaskModule
+from .callbacks.averaging import WeightAveraging as WeightAveraging
+from .callbacks.progress import ProgressBar as ProgressBar
+from .callbacks.selection import Best as Best
+from .callbacks.selection import JointBest as JointBest
+from .callbacks.selection import Selection as Selection
+from .processes.fsdp import FSDP2Strategy as FSDP2Strategy
+from .schedule import CosineSchedule as CosineSchedule
+from .schedule import InverseSquareRootSchedule as InverseSquareRootSchedule
+from .schedule import LinearSchedule as LinearSchedule
+from .task_module import TaskModule as TaskModule
+from .tracking.loggers import csv_logger as csv_logger
+from .tracking.loggers import tensorboard_logger as tensorboard_logger
+from .tracking.wandb import wandb_logger as wandb_logger

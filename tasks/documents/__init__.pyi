@@ -1,0 +1,15 @@
+from .data import DrugReviewsData as DrugReviewsData
+from .data import ImdbData as ImdbData
+from .data import MultidomainData as MultidomainData
+from .data import OwnData as OwnData
+from .data import SyntheticData as SyntheticData
+from .data import UciData as UciData
+from .evidence_net import EvidenceAttentionNet as EvidenceAttentionNet
+from .model import HierarchicalAttentionNet as HierarchicalAttentionNet
+from .model import SentenceNet as SentenceNet
+from .module import DocumentClassification as DocumentClassification
+from .pooling import AveragePooling as AveragePooling
+from .pooling import LastState as LastState
+from .pooling import MaxPooling as MaxPooling
+from .pooling import attention_pooling as attention_pooling
+from .predict import DocumentPredictor as DocumentPredictor

@@ -1,0 +1,14 @@
+from .augment import Augment as Augment
+from .calibration import BalancedBias as BalancedBias
+from .calibration import TemperatureScaling as TemperatureScaling
+from .data import FolderData as FolderData
+from .data import KermanyData as KermanyData
+from .data import MedMnistData as MedMnistData
+from .data import PhantomData as PhantomData
+from .data import TableData as TableData
+from .encoder import RegionEncoder as RegionEncoder
+from .model import AttentionCNN as AttentionCNN
+from .model import MultipleInstance as MultipleInstance
+from .module import ScanClassification as ScanClassification
+from .predict import ScanPredictor as ScanPredictor
+from .vit import VisionTransformer as VisionTransformer

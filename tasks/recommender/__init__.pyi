@@ -1,0 +1,15 @@
+from .bert4rec import BERT4Rec as BERT4Rec
+from .clicks import Liking as Liking
+from .data import MovieLens100KData as MovieLens100KData
+from .data import OwnData as OwnData
+from .data import SasrecFileData as SasrecFileData
+from .data import SyntheticData as SyntheticData
+from .din import DIN as DIN
+from .din import ActivationUnit as ActivationUnit
+from .losses import BinaryCrossEntropy as BinaryCrossEntropy
+from .losses import FullSoftmax as FullSoftmax
+from .losses import GeneralizedBCE as GeneralizedBCE
+from .losses import SampledSoftmax as SampledSoftmax
+from .module import NextItem as NextItem
+from .predict import HistoryPredictor as HistoryPredictor
+from .sasrec import SASRec as SASRec
