@@ -1,4 +1,4 @@
-"""Where configs lie: the suite's own package, then those of every installed package that adds tasks."""
+"""The packages that hold config presets: the suite's own, then every installed package that adds tasks."""
 
 from functools import cache
 from importlib.metadata import entry_points
@@ -19,9 +19,11 @@ def config_packages() -> tuple[str, ...]:
 
 
 def presets(group: str) -> dict[str, Any]:
-    """The files of a config group by the name that chooses them, in order: ``graph/cora`` -> .../data/graph/cora.yaml.
+    """The files of a config group by the name that chooses them, sorted: ``graph/cora`` -> .../data/graph/cora.yaml.
 
-    Where two packages have one name, the suite's own and then the first in the alphabet wins, as in Hydra.
+    A file whose name starts with an underscore, as ``data/graph/_base.yaml``, is a base that other presets inherit
+    from, not a choice. Where two packages have one name, the suite's own and then the alphabetically first package
+    wins, as in Hydra.
     """
     found: dict[str, Any] = {}
     for package in reversed(config_packages()):
@@ -36,11 +38,21 @@ def options(group: str) -> list[str]:
     return list(presets(group))
 
 
+def groups() -> dict[str, list[str]]:
+    """The preset names of every config group, nested groups apart: ``{"data/graph": ["cora", ...], "optim": ...}``."""
+    found: dict[str, list[str]] = {}
+    for name in presets(""):
+        group, _, option = name.rpartition("/")
+        if group:
+            found.setdefault(group, []).append(option)
+    return dict(sorted(found.items()))
+
+
 def _yaml_below(folder: Any, prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for entry in folder.iterdir():
         if entry.is_dir():
             found.update(_yaml_below(entry, f"{prefix}{entry.name}/"))
-        elif entry.name.endswith(".yaml"):
+        elif entry.name.endswith(".yaml") and not entry.name.startswith("_"):
             found[prefix + entry.name.removesuffix(".yaml")] = entry
     return found

@@ -1,10 +1,12 @@
-"""Hydra's search path: the configs of installed task packages behind the suite's own."""
+"""Hydra's search path: the suite's own configs, followed by those of installed task packages."""
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-from suite.config.packages import config_packages
+from omegaconf import OmegaConf
+
+from suite.config.packages import config_packages, groups
 
 
 class TaskPackages(SearchPathPlugin):
@@ -17,7 +19,12 @@ class TaskPackages(SearchPathPlugin):
 
 
 def register() -> None:
-    """Make the plugin known to Hydra; harmless when repeated."""
+    """Register the plugin, and the list of presets that ``attn train --help`` prints; may be called repeatedly."""
+    OmegaConf.register_new_resolver("presets_by_group", _presets_by_group, replace=True)
     plugins = Plugins.instance()
     if TaskPackages not in plugins.discover(SearchPathPlugin):
         plugins.register(TaskPackages)
+
+
+def _presets_by_group() -> str:
+    return "\n".join(f"{group}: {', '.join(names)}" for group, names in groups().items())
