@@ -20,7 +20,7 @@ from graph_step import cora
 from timing import interleaved
 
 from suite.config import compose
-from suite.training.batches.order import dealing
+from suite.training.batches.order import EpochOrder
 from suite.training.build import build_data, build_module, build_trainer
 from tasks.graph.data import GraphData
 
@@ -53,7 +53,7 @@ def default(config: dict[str, Any], data: Any, steps: int, validates: bool = Tru
             module.on_train_epoch_end = lambda: None  # type: ignore[method-assign]
         with tempfile.TemporaryDirectory() as folder:
             trainer = build_trainer(config, Path(folder))
-            with dealing(data, config, trainer):
+            with data.distributed(EpochOrder(trainer, config["seed"])):
                 trainer.fit(module, datamodule=data)
             assert trainer.global_step == steps
 

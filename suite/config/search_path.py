@@ -3,7 +3,6 @@
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-
 from omegaconf import OmegaConf
 
 from suite.config.packages import config_packages, groups

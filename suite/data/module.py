@@ -1,6 +1,7 @@
 """The data module that tasks share: files found once, read once, told in the provenance."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ class Reader(Protocol):
 
 
 class TaskData(lightning.LightningDataModule):
-    """Data by its reader. A subclass writes ``load``, ``facts``, ``train_dataloader`` and ``split_dataloader``.
+    """Data by its reader. A subclass writes ``load``, ``facts``, ``training_batches`` and ``split_dataloader``.
 
     Args:
         reader: of the files.
@@ -35,6 +36,7 @@ class TaskData(lightning.LightningDataModule):
         self.dir = Path(dir)
         self._files: Resolved | None = None
         self._provenance: dict[str, Any] | None = None
+        self._distribute: Callable[[Iterable[Any]], Iterable[Any]] | None = None
 
     def prepare_data(self) -> None:
         """Find or fetch the files, in one process only; raises UserError where that fails."""
@@ -64,9 +66,27 @@ class TaskData(lightning.LightningDataModule):
         assert self._provenance is not None
         return self._provenance
 
-    def train_dataloader(self) -> Iterable[Any]:
-        """Batches of the training part, in a new order each time it is gone through."""
+    def training_batches(self) -> Iterable[Any]:
+        """All batches of the training split, in a new order in every epoch. A subclass writes it."""
         raise NotImplementedError
+
+    def train_dataloader(self) -> Iterable[Any]:
+        """The training batches of this process: all of them, or its share inside ``distributed``."""
+        batches = self.training_batches()
+        return batches if self._distribute is None else self._distribute(batches)
+
+    @contextmanager
+    def distributed(self, distribute: Callable[[Iterable[Any]], Iterable[Any]]) -> Iterator[None]:
+        """Inside the context ``train_dataloader`` returns ``distribute(training_batches())``.
+
+        The trainer passes a ``suite.training.batches.order.EpochOrder``, which gives each process its share of the
+        batches and makes their order a function of seed and epoch.
+        """
+        self._distribute = distribute
+        try:
+            yield
+        finally:
+            self._distribute = None
 
     def split_dataloader(self, split: str) -> Iterable[Any]:
         """Batches of one part, always in the same order."""

@@ -1,10 +1,11 @@
 """A few steps of real training that leave nothing behind."""
 
+from contextlib import closing
 from typing import Any
 
 import lightning.pytorch as pl
 
-from suite.training.batches.order import dealing
+from suite.training.batches.order import EpochOrder
 from suite.training.build import build_trainer
 from suite.training.callbacks.signals import Interrupted, StopSignals
 from suite.training.run.process import prepare
@@ -36,5 +37,6 @@ def train(config: dict[str, Any], steps: int, watch: Watch, prepared: tuple[Any,
     with StopSignals() as signals:
         watch.signals = signals
         trainer.callbacks += [signals, watch]  # type: ignore[attr-defined]
-        with dealing(data, config, trainer):
+        order = EpochOrder(trainer, config["seed"], 0, config.get("prefetch", 0), config.get("resident", False))
+        with closing(order), data.distributed(order):
             trainer.fit(module, datamodule=data)

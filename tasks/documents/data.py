@@ -109,7 +109,7 @@ class DocumentsData(TaskData):
             **limits,
         }
 
-    def train_dataloader(self) -> Batches:
+    def training_batches(self) -> Batches:
         """The training part, in a new order every epoch."""
         return Batches(self.documents, self.parts.train, self.batch_size, training=True)
 

@@ -79,7 +79,7 @@ class GraphData(TaskData):
             self._batch = GraphBatch.of(self.graph)
         return self._batch
 
-    def train_dataloader(self) -> OneBatch:
+    def training_batches(self) -> OneBatch:
         """The graph, whole."""
         return OneBatch(self.batch)
 

@@ -129,7 +129,7 @@ class OctData(TaskData):
             "num_lesions": len(KINDS) if scans.lesions.any() else 0,
         }
 
-    def train_dataloader(self) -> Batches:
+    def training_batches(self) -> Batches:
         """The training part, augmented, in a new order every epoch."""
         return Batches(self.scans, self._bags("train"), self.batch_size, self.augment, self.seed)
 

@@ -116,7 +116,7 @@ class RecommenderData(TaskData):
             "traits": [list(traits) for traits in histories.traits],
         }
 
-    def train_dataloader(self) -> Iterable[HistoryBatch]:
+    def training_batches(self) -> Iterable[HistoryBatch]:
         """Windows of the training events, in a new order with new borders each time it is gone through."""
         assert self._pieces is not None
         return TrainingWindows(self._pieces, self.histories, self.parts, self.max_length, self.positions)

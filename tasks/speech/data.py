@@ -144,7 +144,7 @@ class SpeechData(TaskData):
             "frames_per_unit": round(float(self.lengths[train].sum()) / written, 3),
         }
 
-    def train_dataloader(self) -> Batches:
+    def training_batches(self) -> Batches:
         """The training part, augmented, in a new order every epoch."""
         self.setup()
         return Batches(self, self.chosen["train"], self.batch_frames, training=True)

@@ -57,7 +57,7 @@ class Bits(pl.LightningDataModule):
     def provenance(self):
         return {"kind": "generated"}
 
-    def train_dataloader(self):
+    def training_batches(self):
         return DataLoader(self.rows, batch_size=7, generator=torch.Generator())
 
     def val_dataloader(self):

@@ -122,7 +122,7 @@ def test_a_run_that_fails_or_stops_in_an_epoch_leaves_no_process(tmp_path: Path)
         run_dir = processes.begin(config, tmp_path / name)
         data, module = running.prepare(config)
         if name == "fails":
-            data.train_dataloader = lambda: list(failing(UserError("no such file")))
+            data.training_batches = lambda: list(failing(UserError("no such file")))
             with pytest.raises(UserError, match="^no such file$"):
                 running.run(config, run_dir, data, module)
         else:

@@ -6,8 +6,7 @@ alone, the generators are seeded by (seed, epoch); so every process sees the sam
 and dropout is not disturbed. A generator of the loader's own that remembers the epochs before would break this.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -109,31 +108,35 @@ class TrainingBatches:
         """Nothing, likewise."""
 
 
-@contextmanager
-def dealing(data: Any, config: Mapping[str, Any], trainer: pl.Trainer, skip: int = 0) -> Iterator[None]:
-    """Let ``data.train_dataloader`` give a ``TrainingBatches`` meanwhile, whatever loader the task has.
+class EpochOrder:
+    """Makes the ``TrainingBatches`` of a run from a task's own loader; ``TaskData.distributed`` calls it.
 
-    It follows the ``seed`` of ``config``, its ``prefetch``, and its ``resident``: the loader makes batches on the
-    trainer's device, where it can.
+    Args:
+        trainer: whose progress says which epoch begins.
+        seed: of the run.
+        skip: batches of the first epoch that this process has had, before it was stopped.
+        prefetch: number of batches that a process of its own prepares in advance; 0 makes them in this process.
+        resident: move the loader to the trainer's device, if it has a ``to`` method.
     """
-    epochs: Any = trainer.fit_loop.epoch_progress
-    loader = data.train_dataloader
-    given: list[TrainingBatches] = []
 
-    def dealt() -> TrainingBatches:
-        batches = on_device(loader(), trainer.strategy.root_device) if config.get("resident") else loader()
-        given.append(
-            TrainingBatches(batches, config["seed"], lambda: epochs.current.processed, skip, config.get("prefetch", 0))
-        )
-        return given[-1]
+    def __init__(
+        self, trainer: pl.Trainer, seed: int, skip: int = 0, prefetch: int = 0, resident: bool = False
+    ) -> None:
+        self.trainer, self.seed, self.skip = trainer, seed, skip
+        self.prefetch, self.resident = prefetch, resident
+        self._made: list[TrainingBatches] = []
 
-    data.train_dataloader = dealt
-    try:
-        yield
-    finally:
-        del data.train_dataloader
-        for one in given:
-            one.close()
+    def __call__(self, loader: Iterable[Any]) -> TrainingBatches:
+        epochs: Any = self.trainer.fit_loop.epoch_progress
+        batches = on_device(loader, self.trainer.strategy.root_device) if self.resident else loader
+        made = TrainingBatches(batches, self.seed, lambda: epochs.current.processed, self.skip, self.prefetch)
+        self._made.append(made)
+        return made
+
+    def close(self) -> None:
+        """End the prefetching processes of epochs that were left before their end."""
+        for batches in self._made:
+            batches.close()
 
 
 class EvaluationShare:

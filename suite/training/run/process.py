@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: s
 
     Raises Interrupted where a signal ended it, saved.
     """
-    from suite.training.batches.order import dealing
+    from suite.training.batches.order import EpochOrder
     from suite.training.build import build_trainer
     from suite.training.callbacks.signals import StopSignals
     from suite.training.tracking import loggers
@@ -69,7 +70,8 @@ def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: s
             loggers.start(trainer.loggers, config, provenance)
             skip = saved[1]["position"]["batches"] if saved else 0
             started = time.perf_counter()
-            with dealing(data, config, trainer, skip):
+            order = EpochOrder(trainer, config["seed"], skip, config.get("prefetch", 0), config.get("resident", False))
+            with closing(order), data.distributed(order):
                 _fit(trainer, module, data, str(saved[0]) if saved else None)
             seconds = time.perf_counter() - started
             result = _evaluate(config, trainer, module, data)
