@@ -17,7 +17,7 @@ import torch
 from suite.config import compose
 from suite.training.build import build_data, build_module
 from suite.training.load import restore
-from tasks.speech.search import BeamSearch
+from tasks.speech.search.beam import BeamSearch
 from tasks.speech.units import SPECIAL
 
 FACTS = {

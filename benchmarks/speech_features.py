@@ -14,8 +14,8 @@ import torch
 from timing import interleaved, options, show
 from torch import Tensor, nn
 
-from tasks.speech.encoders import ConformerBlock, self_attention
 from tasks.speech.features import FLOOR, log_mel
+from tasks.speech.models.conformer import ConformerBlock, self_attention
 
 RATE, BANDS, WIDTH, LAYERS = 16000, 80, 144, 4
 

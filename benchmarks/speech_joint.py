@@ -19,9 +19,9 @@ import torch.nn.functional as F
 from timing import interleaved, options, show
 from torch import Tensor, nn
 
-from tasks.speech.encoders import Conformer, Encoded, Subsampling, Transformer
 from tasks.speech.losses import ctc_loss, decoder_loss
-from tasks.speech.transformer_decoder import TransformerDecoder
+from tasks.speech.models.conformer import Conformer, Encoded, Subsampling, Transformer
+from tasks.speech.models.transformer_decoder import TransformerDecoder
 from tasks.speech.units import EOS
 
 WIDTH, HEADS, HIDDEN, UNITS = 144, 4, 576, 32

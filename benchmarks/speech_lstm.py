@@ -11,7 +11,7 @@ from timing import interleaved, options, show
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from tasks.speech.recurrent import BidirectionalLSTM
+from tasks.speech.models.bidirectional_lstm import BidirectionalLSTM
 
 WIDTH, HIDDEN, LAYERS = 256, 128, 3
 

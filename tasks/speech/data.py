@@ -12,15 +12,15 @@ from suite.data.module import Reader, TaskData
 from suite.data.source import Resolved, Source
 from suite.errors import UserError
 from tasks.speech import units as vocabularies
-from tasks.speech.an4 import An4
 from tasks.speech.augment import SpecAugment
 from tasks.speech.batch import Batches, SpeechBatch
 from tasks.speech.features import Frontend
-from tasks.speech.folders import LibriSpeech, SpeechCommands, TranscribedFolder
-from tasks.speech.fsdd import Fsdd
-from tasks.speech.manifest import Manifest
-from tasks.speech.normalise import learn_normaliser
-from tasks.speech.parts import PARTS, assign
+from tasks.speech.normalize import learn_normaliser
+from tasks.speech.readers.an4 import An4
+from tasks.speech.readers.folder import LibriSpeech, SpeechCommands, TranscribedFolder
+from tasks.speech.readers.fsdd import Fsdd
+from tasks.speech.readers.manifest import Manifest
+from tasks.speech.split import PARTS, assign
 from tasks.speech.synthetic import SpokenDigits, Tones
 from tasks.speech.utterances import Utterance, content_hash, split_hash
 

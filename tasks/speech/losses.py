@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from suite.errors import UserError
-from tasks.speech.model import Recognised
+from tasks.speech.models.recognizer import Recognised
 from tasks.speech.units import BLANK, EOS
 
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from suite.training.base_task_module import OptimizerFactory
 from suite.training.task_module import SampleResults, TaskModule
 from tasks.speech.batch import SpeechBatch
-from tasks.speech.edits import edit_rows, rates
-from tasks.speech.model import Recognised
-from tasks.speech.search import BeamSearch, greedy_ctc
+from tasks.speech.metrics import edit_rows, rates
+from tasks.speech.models.recognizer import Recognised
+from tasks.speech.search.beam import BeamSearch, greedy_ctc
 
 Loss = Callable[[Recognised, Tensor, Tensor], Tensor]
 

@@ -12,12 +12,12 @@ from torch import Tensor
 from suite.draw.speech import draw_alignment
 from suite.errors import UserError
 from tasks.speech import features as frontends
-from tasks.speech import normalise as normalisers
-from tasks.speech.align import align
+from tasks.speech import normalize as normalisers
 from tasks.speech.batch import SpeechBatch
-from tasks.speech.model import Recogniser
-from tasks.speech.pieces import cut_at_pauses, notes_of
-from tasks.speech.search import BeamSearch, Hypothesis
+from tasks.speech.models.recognizer import Recogniser
+from tasks.speech.recordings import cut_at_pauses, notes_of
+from tasks.speech.search.align import align
+from tasks.speech.search.beam import BeamSearch, Hypothesis
 from tasks.speech.sound import SUFFIXES
 from tasks.speech.units import EOS
 

@@ -11,7 +11,7 @@ import numpy as np
 from suite.data.source import Resolved
 from tasks.speech.espeak import SAMPLE_RATE, Spoken, release, speak
 from tasks.speech.features import Frontend, LogMel
-from tasks.speech.fsdd import WORDS, parse_digits
+from tasks.speech.readers.fsdd import WORDS, parse_digits
 from tasks.speech.sound import resample
 from tasks.speech.utterances import Utterance
 

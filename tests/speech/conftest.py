@@ -8,7 +8,7 @@ import torch
 
 from suite.config import compose
 from suite.training.build import build_module
-from tasks.speech.model import Recogniser
+from tasks.speech.models.recognizer import Recogniser
 from tasks.speech.units import SPECIAL
 from tests.cli.conftest import attn
 

@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from tasks.speech.edits import count_edits, edit_rows, rates
+from tasks.speech.metrics import count_edits, edit_rows, rates
 
 CASES = [("a b c", "a b c"), ("a b c", "a x c"), ("a b c", "a c"), ("a c", "a b c"), ("", ""), ("", "a b"), ("a b", "")]
 

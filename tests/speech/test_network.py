@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from suite.errors import UserError
-from tasks.speech.encoders import Conformer, Listener, Transformer
 from tasks.speech.losses import JointLoss, ctc_loss, decoder_loss
-from tasks.speech.model import Recognised
+from tasks.speech.models.conformer import Conformer, Listener, Transformer
+from tasks.speech.models.recognizer import Recognised
 from tasks.speech.units import EOS
 from tests.speech.conftest import network
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tasks.speech.recurrent import BidirectionalLSTM, reversal
+from tasks.speech.models.bidirectional_lstm import BidirectionalLSTM, reversal
 
 
 def packed(reference: nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:

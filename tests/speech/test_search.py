@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from suite.errors import UserError
-from tasks.speech.encoders import Encoded
-from tasks.speech.language import NGram
-from tasks.speech.prefix import PrefixScorer
-from tasks.speech.search import BeamSearch, greedy_ctc
+from tasks.speech.models.conformer import Encoded
+from tasks.speech.search.beam import BeamSearch, greedy_ctc
+from tasks.speech.search.ngram import NGram
+from tasks.speech.search.prefix import PrefixScorer
 from tasks.speech.units import BLANK, EOS, UNKNOWN
 from tests.speech.conftest import network
 

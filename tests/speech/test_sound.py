@@ -9,7 +9,7 @@ import torch
 from suite.errors import UserError
 from tasks.speech.augment import SpecAugment, stretch, warp_cepstra
 from tasks.speech.features import FLOOR, Cepstra, LogMel, differences, from_facts
-from tasks.speech.normalise import Global, PerUtterance, learn_normaliser
+from tasks.speech.normalize import Global, PerUtterance, learn_normaliser
 from tasks.speech.sound import read_sound
 
 

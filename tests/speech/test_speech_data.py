@@ -13,8 +13,8 @@ from suite.errors import UserError
 from suite.training.build import build_data
 from tasks.speech.batch import Batches, SpeechBatch
 from tasks.speech.data import needed_positions
-from tasks.speech.fsdd import parse_digits
-from tasks.speech.parts import assign
+from tasks.speech.readers.fsdd import parse_digits
+from tasks.speech.split import assign
 from tasks.speech.units import UNKNOWN, Characters, Words, from_facts, learn
 from tasks.speech.utterances import Utterance
 
@@ -30,8 +30,8 @@ def utterance(name: str, text: str = "a b", speaker: str = "", part: str = "") -
 def test_an4_is_what_its_readme_says(data_dir: Path) -> None:
     module = data("data=speech/an4", f"data.dir={data_dir}")
     told, facts = module.provenance(), module.facts()
-    assert told["num_train"] + told["val_fraction"] == 948
-    assert told["test_fraction"] == 130
+    assert told["num_train"] + told["num_val"] == 948
+    assert told["num_test"] == 130
     tested = [one for one in module.utterances if one.part == "test"]
     assert sum(len(one.text.split()) for one in tested) == 773
     speakers = [{one.speaker for one in module.utterances if one.part == part} for part in ("train", "val", "test")]

@@ -13,9 +13,9 @@ from suite.config import compose
 from suite.draw.speech import draw_alignment
 from suite.errors import UserError
 from suite.training.run.launch import launch
-from tasks.speech.align import align
 from tasks.speech.features import Cepstra, LogMel
-from tasks.speech.pieces import cut_at_pauses
+from tasks.speech.recordings import cut_at_pauses
+from tasks.speech.search.align import align
 from tasks.speech.synthetic import Tones
 from tasks.speech.units import BLANK
 from tests.cli.conftest import Attn

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from suite.errors import UserError
-from tasks.speech.encoders import Encoded
-from tasks.speech.language import Context, NGram
-from tasks.speech.model import Recogniser
-from tasks.speech.prefix import PrefixScorer, PrefixState
+from tasks.speech.models.conformer import Encoded
+from tasks.speech.models.recognizer import Recogniser
+from tasks.speech.search.ngram import Context, NGram
+from tasks.speech.search.prefix import PrefixScorer, PrefixState
 from tasks.speech.units import BLANK, EOS, UNKNOWN
 
 NEVER = -1e30

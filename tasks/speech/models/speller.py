@@ -12,7 +12,7 @@ from suite.attention.build import build_attention
 from suite.attention.choices.patterns import Full
 from suite.attention.layers.multihead import KeyValue, MultiheadAttention
 from suite.attention.operators.dropout import dropout
-from tasks.speech.encoders import Encoded
+from tasks.speech.models.conformer import Encoded
 
 
 class SpellerMemory(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from tasks.speech import units as vocabularies
-from tasks.speech.encoders import Encoded, EncoderFactory
-from tasks.speech.language import NGram
+from tasks.speech.models.conformer import Encoded, EncoderFactory
+from tasks.speech.search.ngram import NGram
 from tasks.speech.units import EOS
 
 DecoderFactory = Callable[..., nn.Module]

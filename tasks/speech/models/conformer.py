@@ -14,7 +14,7 @@ from suite.attention.choices.positions import Rotary
 from suite.attention.layers.blocks import EncoderBlock, FeedForward
 from suite.attention.layers.multihead import MultiheadAttention
 from suite.attention.operators.dropout import dropout
-from tasks.speech.recurrent import BidirectionalLSTM
+from tasks.speech.models.bidirectional_lstm import BidirectionalLSTM
 
 
 class Encoded(NamedTuple):

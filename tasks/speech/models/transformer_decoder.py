@@ -16,7 +16,7 @@ from suite.attention.layers.blocks import DecoderBlock, FeedForward
 from suite.attention.layers.multihead import KeyValue, MultiheadAttention
 from suite.attention.operators.dropout import dropout
 from suite.errors import UserError
-from tasks.speech.encoders import Encoded
+from tasks.speech.models.conformer import Encoded
 
 
 class TransformerMemory(NamedTuple):
