@@ -1,7 +1,7 @@
-# make train and make test need python3 (3.10 to 3.13), pip and a package index; nothing else.
+# make train and make test need python3 (3.10 to 3.13), pip and a package index, and nothing else.
 PYTHON ?= python3
 VENV   ?= .venv
-# A CPU-only or a given CUDA build of torch: TORCH_INDEX=URL, as the selector on pytorch.org/get-started/locally shows it.
+# A CPU build of torch, or a build for another CUDA: TORCH_INDEX=URL, the URL that pytorch.org/get-started/locally shows.
 TORCH_INDEX ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -11,14 +11,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 train: $(VENV)/.installed
 	$(BIN)/attn train task=graph
 
-# Tests run WORKERS at a time, each on one thread.
+# Tests run in WORKERS processes of one thread each.
 WORKERS ?= 2
 
 test: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
+# All slow tests take hours on two cores. SLOW="--slow-share 2/6 --slow-minutes 20" runs a share of them.
+SLOW ?=
+
 slow: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m slow $(SLOW)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -43,7 +46,7 @@ $(VENV)/.installed-dev: $(VENV)/.torch pyproject.toml
 	$(PIP) install -q -c constraints.txt -e ".[dev]"
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-test
 
-# The tested versions for every Python that pyproject.toml admits; writes constraints.txt.
+# Resolves the dependencies for every Python that pyproject.toml admits and writes constraints.txt.
 lock: $(VENV)/bin/python
 	$(PIP) install -q uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --all-extras --no-annotate --no-emit-index-url \

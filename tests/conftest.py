@@ -1,4 +1,4 @@
-"""What tests of several rooms need."""
+"""Fixtures and options that tests of several packages share."""
 
 import os
 import warnings
@@ -7,6 +7,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from suite.console import LEAF_SPEC
+
+pytest_plugins = ["tests.slow_share"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("filterwarnings", f"ignore:{LEAF_SPEC}:FutureWarning")
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +29,7 @@ def data_dir() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Caches of this session's own: nothing is written beside the real data, which may be read-only."""
+    """A cache directory of this session. Nothing is written beside the real data, which may be read-only."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("SUITE_CACHE_DIR", str(folder))
@@ -30,7 +38,7 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def pyg() -> ModuleType:
-    """torch_geometric, which warns of torch.jit.script while it is imported."""
+    """The package torch_geometric, whose import warns of torch.jit.script."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
         import torch_geometric.nn
