@@ -9,12 +9,9 @@ from typing import Any
 import torch
 
 from suite.attention.attention import Attention
-from suite.attention.build import build_attention, build_edge_score, members
-from suite.attention.choices.alignments import Alignment
-from suite.attention.choices.patterns import Pattern
-from suite.attention.choices.scores import Score
-from suite.attention.fast.choose import Call, choose
-from suite.attention.layers.graph import attend_edges
+from suite.attention.build import ALIGNMENTS, PATTERNS, SCORES, build_attention, build_edge_attention
+from suite.attention.fast.call import AttentionCall
+from suite.attention.fast.choose import choose
 from suite.attention.ragged.edges import Edges
 
 FACTS = {"num_heads": 2, "head_dim": 4}
@@ -48,7 +45,7 @@ def table() -> str:
 
 def _scores() -> str:
     rows = []
-    for name, cls in members(Score).items():
+    for name, cls in SCORES.items():
         paths = [_path(length, score=name) for length in (SHORT, LONG)]
         rows.append([f"`{name}`", _summary(cls), _dense(score=name), _over_edges(score=name), " / ".join(paths)])
     head = ["score", "what it is", "dense", "edges and segments", f"path without weights, {SHORT} / {LONG} keys"]
@@ -57,7 +54,7 @@ def _scores() -> str:
 
 def _alignments() -> str:
     rows = []
-    for name, cls in members(Alignment).items():
+    for name, cls in ALIGNMENTS.items():
         cross = _dense(alignment=name, queries=SHORT // 2)
         edges = _over_edges(alignment=name)
         rows.append([f"`{name}`", _summary(cls), _dense(alignment=name), cross, edges, _path(LONG, alignment=name)])
@@ -67,9 +64,9 @@ def _alignments() -> str:
 
 def _patterns() -> str:
     rows = []
-    for name, cls in members(Pattern).items():
+    for name, cls in PATTERNS.items():
         path = _path(LONG, pattern=name)
-        cost = "linear in the length" if path == "tiled" else "all pairs"
+        cost = "linear in the length" if path == "tiles" else "all pairs"
         cross = _dense(pattern=name, queries=SHORT // 2)
         rows.append([f"`{name}`", _summary(cls), _dense(pattern=name), cross, cost, path])
     head = ["pattern", "what it is", "L = S", "L != S", "cost", "path without weights"]
@@ -79,7 +76,7 @@ def _patterns() -> str:
 
 def _combinations() -> str:
     """Every score with every alignment and pattern, densely, L = S: how many of the patterns work."""
-    scores, alignments, patterns = list(members(Score)), list(members(Alignment)), list(members(Pattern))
+    scores, alignments, patterns = list(SCORES), list(ALIGNMENTS), list(PATTERNS)
     head = ["score \\ alignment", *(f"`{name}`" for name in alignments)]
     rows, refused = [], []
     for score in scores:
@@ -111,7 +108,7 @@ def _over_edges(**choices: str) -> str:
     edges = Edges.from_index(torch.tensor([[0, 1], [1, 0]]), 2)
 
     def run() -> object:
-        return attend_edges(nodes, nodes, nodes, edges, score=build_edge_score(choices, **FACTS))
+        return build_edge_attention(choices, **FACTS)(nodes, nodes, nodes, edges)
 
     return _answer(run)
 
@@ -130,7 +127,9 @@ def _path(length: int, **choices: str) -> str:
     if attention.score.stateful or attention.alignment.stateful:
         return "reference"
     x = torch.zeros(1, 2, length, 4)
-    return choose(Call(x, x, x, attention.score, attention.alignment, attention.pattern)).__name__
+    return choose(
+        AttentionCall(x, x, x, attention.score, attention.alignment, attention.pattern)
+    ).__name__.removesuffix("_path")
 
 
 def _summary(cls: type) -> str:

@@ -1,4 +1,4 @@
-"""The four choices as one module: score, alignment, pattern, dropout."""
+"""The choices of dense attention as one module: score, alignment, pattern, dropout."""
 
 # B batch, H heads, L queries, S keys and values, D width of one head, V width of one value
 
@@ -8,10 +8,14 @@ from torch import Tensor, nn
 
 from suite.attention.choices.alignments import Alignment, Softmax
 from suite.attention.choices.patterns import Full, Pattern
-from suite.attention.choices.scores import GATScore, InnerProduct, ScaledDot, Score
+from suite.attention.choices.scores import InnerProduct, ScaledDot, Score
 from suite.attention.compiled.library import library
-from suite.attention.fast.choose import Call, attend_fast, reference
+from suite.attention.fast.call import AttentionCall
+from suite.attention.fast.choose import attend_fast
+from suite.attention.fast.paths import reference_path
 from suite.attention.functional import AttentionOutput, check_shapes
+
+Implementation = Literal["auto", "reference", "compiled"]
 
 
 class Attention(nn.Module):
@@ -20,20 +24,24 @@ class Attention(nn.Module):
     weights = alignment(score(query, key), pattern & mask);   context = dropout(weights) value   (see ``attend``)
 
     Args:
-        score: how well a key answers a query; ``ScaledDot()`` unless given.
-        alignment: how scores become weights; ``Softmax()`` unless given.
-        pattern: who may attend to whom; ``Full()`` unless given.
-        dropout: probability of dropping a weight on its way into the context, while training.
-        implementation: "auto" takes the fastest path that serves the call (``fused.choose``), "reference" the readable
-            one, "compiled" adds C++ kernels for inner products with softmax on a CPU, which are built once and need a
-            compiler (``suite.attention.compiled.library``).
+        score: how well a key matches a query; default ``ScaledDot()``.
+        alignment: how scores become weights; default ``Softmax()``.
+        pattern: which keys a query may attend to; default ``Full()``.
+        dropout: probability of dropping a weight during training.
+        implementation: "auto" takes the fastest path that serves the call (``suite.attention.fast.choose``),
+            "reference" the plain equation, "compiled" adds C++ kernels for inner-product scores with softmax on a CPU;
+            they are built at first use and need a compiler (docs/compiled.md).
 
     Shape: query (B, H, L, D), key (B, H, S, D), value (B, H, S, V) -> context (B, H, L, V), weights (B, H, L, S) or
-    None. Raises ValueError for a dropout outside [0, 1), an unknown implementation, choices that the compiled kernels
-    do not serve and shapes that do not fit, TypeError for a mask that is not bool.
+    None.
+
+    Raises:
+        ValueError: if dropout is outside [0, 1), the implementation is unknown or does not serve the choices, or the
+            shapes do not match.
+        TypeError: if the mask is not bool.
 
     >>> import torch
-    >>> from suite.attention.choices.patterns import Causal
+    >>> from suite.attention import Causal
     >>> attention = Attention(pattern=Causal())
     >>> x = torch.randn(2, 1, 5, 4)
     >>> attention(x, x, x, need_weights=True).weights[0, 0, 0]
@@ -46,13 +54,10 @@ class Attention(nn.Module):
         alignment: Alignment | None = None,
         pattern: Pattern | None = None,
         dropout: float = 0.0,
-        implementation: Literal["auto", "reference", "compiled"] = "auto",
+        implementation: Implementation = "auto",
     ) -> None:
         super().__init__()
-        if not 0.0 <= dropout < 1.0:
-            raise ValueError(f"dropout must be a probability in [0, 1), got {dropout}")
-        if implementation not in ("auto", "reference", "compiled"):
-            raise ValueError(f"implementation must be 'auto', 'reference' or 'compiled', got {implementation!r}")
+        check_options(dropout, implementation)
         self.score = ScaledDot() if score is None else score
         self.alignment = Softmax() if alignment is None else alignment
         if implementation == "compiled":
@@ -72,16 +77,21 @@ class Attention(nn.Module):
         previous: Tensor | None = None,
         need_weights: bool = False,
     ) -> AttentionOutput:
-        """Attend. ``mask`` (bool, True = may attend) joins the pattern, ``bias`` is added to the scores.
+        """Attend from ``query`` to ``key`` and ``value``.
 
-        ``previous`` are the weights of the last step, used by a score or alignment with a state and ignored by others.
-        Weights are always formed where ``need_weights`` or a state asks for them, else only where no fused path serves.
+        Args:
+            query, key, value: (B, H, L, D), (B, H, S, D), (B, H, S, V).
+            mask: bool, broadcastable to (B, H, L, S), True = may attend; joined with the pattern.
+            bias: broadcastable to (B, H, L, S), added to the scores.
+            previous: weights of the previous step, (B, H, 1, S), for a score or alignment with a state.
+            need_weights: True to return the weights. A score or alignment with a state always returns them.
         """
         check_shapes(query, key, value, mask)
         call = self._call(query, key, value, mask, bias, previous)
         stateful = self.score.stateful or self.alignment.stateful
-        readable = need_weights or stateful or self.implementation == "reference"
-        return reference(call) if readable else attend_fast(call, compiled_kernels=self.implementation == "compiled")
+        if need_weights or stateful or self.implementation == "reference":
+            return reference_path(call)
+        return attend_fast(call, compiled_kernels=self.implementation == "compiled")
 
     def weights(
         self,
@@ -92,17 +102,20 @@ class Attention(nn.Module):
         bias: Tensor | None = None,
         previous: Tensor | None = None,
     ) -> Tensor:
-        """The weights alone, (B, H, L, S), without dropout: what a fused path did not form."""
+        """The weights (B, H, L, S) without dropout, for a call that ran on a path without weights."""
         call = self._call(query, key, key[..., :0], mask, bias, previous, dropout=0.0)
-        weights = reference(call).weights
+        weights = reference_path(call).weights
         assert weights is not None
         return weights
 
     def log_prob(self, query: Tensor, key: Tensor, weights: Tensor, *, mask: Tensor | None = None) -> Tensor:
-        """Log probability (B, H, L) of the keys that hard attention drew, for REINFORCE.   (Xu et al. 2015, eq. 12)."""
+        """Log probability (B, H, L) of the keys that hard attention sampled, for REINFORCE.   (Xu et al. 2015, eq. 12).
+
+        Raises ValueError for an alignment that does not sample.
+        """
         log_prob = getattr(self.alignment, "log_prob", None)
         if log_prob is None:
-            raise ValueError(f"alignment {type(self.alignment).__name__} draws no sample; use attention.alignment=hard")
+            raise ValueError(f"alignment {type(self.alignment).__name__} does not sample; use attention.alignment=hard")
         call = self._call(query, key, key, mask, None, None)
         result: Tensor = log_prob(call.scores(query, key), weights, call.masked()[0])
         return result
@@ -116,18 +129,25 @@ class Attention(nn.Module):
         bias: Tensor | None,
         previous: Tensor | None,
         dropout: float | None = None,
-    ) -> Call:
+    ) -> AttentionCall:
         if dropout is None:
             dropout = self.dropout if self.training else 0.0
-        return Call(query, key, value, self.score, self.alignment, self.pattern, mask, bias, dropout, previous)
+        return AttentionCall(query, key, value, self.score, self.alignment, self.pattern, mask, bias, dropout, previous)
+
+
+def check_options(dropout: float, implementation: str) -> None:
+    """Raise ValueError for a dropout outside [0, 1) and for an unknown implementation."""
+    if not 0.0 <= dropout < 1.0:
+        raise ValueError(f"dropout must be a probability in [0, 1), got {dropout}")
+    if implementation not in ("auto", "reference", "compiled"):
+        raise ValueError(f"implementation must be 'auto', 'reference' or 'compiled', got {implementation!r}")
 
 
 def _check_compiled(score: Score, alignment: Alignment) -> None:
-    """Refuse choices that no compiled kernel serves, and a machine that cannot build one."""
-    serves = isinstance(score, InnerProduct | GATScore) and isinstance(alignment, Softmax)
-    if not serves:
+    """Raise ValueError for choices without a compiled kernel, and where the kernels cannot be built."""
+    if not (isinstance(score, InnerProduct) and isinstance(alignment, Softmax)):
         raise ValueError(
-            "implementation='compiled' computes inner products with softmax, and GATScore over edges, not "
+            "implementation='compiled' computes inner-product scores with softmax, and GATScore over edges, not "
             f"{type(score).__name__} with {type(alignment).__name__}; use implementation='auto'"
         )
     library()

@@ -1,4 +1,4 @@
-"""Attention in one function: score, mask, align, mix."""
+"""Attention as one function: score, mask, align, mix the values. It defines what every faster path computes."""
 
 # B batch, H heads, L queries, S keys and values, D width of one head, V width of one value
 
@@ -11,10 +11,12 @@ from suite.attention.operators.dropout import dropout
 
 
 class AttentionOutput(NamedTuple):
-    """What attention returns in either layout: ``context`` is the weighted sum of values.
+    """The result of attention in every layout.
 
-    Dense: context (B, H, L, V), weights (B, H, L, S). Edges: context (N, H, V), weights (M, H) in the order of the
-    edges the caller gave. ``weights`` is None only where a fused path was asked for and does not form them.
+    Attributes:
+        context: the weighted sum of the values; dense (B, H, L, V), over edges (N, H, V).
+        weights: the attention weights; dense (B, H, L, S), over edges (M, H) in the order of the caller's edges. None
+            only where a fused path computed the context without forming them.
     """
 
     context: Tensor
@@ -22,19 +24,15 @@ class AttentionOutput(NamedTuple):
 
 
 class DenseScore(Protocol):
-    """Anything that scores every query against every key: (B, H, L, D), (B, H, S, D) -> (B, H, L, S)."""
+    """A callable that scores every query against every key: (B, H, L, D), (B, H, S, D) -> (B, H, L, S)."""
 
-    def __call__(self, query: Tensor, key: Tensor, /) -> Tensor:
-        """Score."""
-        ...
+    def __call__(self, query: Tensor, key: Tensor, /) -> Tensor: ...
 
 
 class Aligner(Protocol):
-    """Anything that turns scores into weights among the keys that ``mask`` allows; an empty row gives zeros."""
+    """A callable that turns scores into weights of the keys that ``mask`` allows; an empty row gives zeros."""
 
-    def __call__(self, scores: Tensor, mask: Tensor | None, /) -> Tensor:
-        """Align."""
-        ...
+    def __call__(self, scores: Tensor, mask: Tensor | None, /) -> Tensor: ...
 
 
 def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -61,17 +59,25 @@ def attend(
     factor: Tensor | None = None,
     dropout_p: float = 0.0,
 ) -> AttentionOutput:
-    """Mix the values by how well their keys answer each query.
+    """Attention: the sum of the values, weighted by how well their keys match each query.
 
     weights[l, s] = align over s of score(query[l], key[s]);   context[l] = sum over s of weights[l, s] value[s]
     (Bahdanau et al. 2015, eq. 5-6; Vaswani et al. 2017, eq. 1, with ``score=ScaledDot()``)
 
-    Shape: query (B, H, L, D), key (B, H, S, D), value (B, H, S, V). Broadcastable to (B, H, L, S): ``mask``, bool, True
-    = may attend; ``bias``, added to the scores; ``factor``, multiplied with the weights (Luong's Gaussian).
-    ``dropout_p`` drops weights on their way into the context; the weights returned are whole.
+    Args:
+        query, key, value: (B, H, L, D), (B, H, S, D), (B, H, S, V).
+        score: scores every query against every key.
+        mask: bool, broadcastable to (B, H, L, S), True = may attend.
+        bias: broadcastable to (B, H, L, S), added to the scores.
+        alignment: turns scores into weights.
+        factor: broadcastable to (B, H, L, S), multiplied with the weights (the Gaussian of Luong et al. 2015).
+        dropout_p: probability of dropping a weight before the sum; the returned weights are not dropped.
 
-    This is the reference that every faster path is proved equal to. Raises TypeError for a mask that is not bool and
-    ValueError for shapes that do not fit.
+    Shape: -> context (B, H, L, V), weights (B, H, L, S).
+
+    Raises:
+        TypeError: if the mask is not bool.
+        ValueError: if the shapes do not match.
     """
     check_shapes(query, key, value, mask)
     scores = score(query, key)
@@ -82,7 +88,7 @@ def attend(
 
 
 def check_shapes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:
-    """Refuse what would otherwise broadcast into a wrong answer."""
+    """Raise ValueError or TypeError for inputs that would otherwise broadcast into a wrong result."""
     if not query.dim() == key.dim() == value.dim() == 4:
         raise ValueError(
             f"query, key and value must be (batch, heads, length, width), got {_shapes(query, key, value)}"
@@ -90,23 +96,23 @@ def check_shapes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None)
     if not query.shape[:2] == key.shape[:2] == value.shape[:2]:
         raise ValueError(f"query, key and value must agree in batch and heads, got {_shapes(query, key, value)}")
     if key.shape[2] != value.shape[2]:
-        raise ValueError(f"every key needs one value: got {key.shape[2]} keys and {value.shape[2]} values")
+        raise ValueError(f"every key needs one value, got {key.shape[2]} keys and {value.shape[2]} values")
     if mask is not None:
         check_mask(mask, (*query.shape[:3], key.shape[2]))
 
 
 def check_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
-    """Refuse a mask of another type than bool or of a shape that does not broadcast to (B, H, L, S)."""
+    """Raise TypeError for a mask that is not bool, ValueError for one that does not broadcast to (B, H, L, S)."""
     if mask.dtype != torch.bool:
         raise TypeError(
-            f"mask must be bool with True = may attend, got {mask.dtype}; numbers to add to the scores go into bias=, "
-            "a 0/1 mask becomes one by mask.bool(), and the padding mask of nn.MultiheadAttention by ~mask"
+            f"mask must be bool with True = may attend, got {mask.dtype}; pass numbers to add to the scores as bias=, "
+            "convert a 0/1 mask by mask.bool(), and the key_padding_mask of nn.MultiheadAttention by ~mask"
         )
     fits = mask.dim() <= len(shape) and all(m in (1, n) for m, n in zip(mask.shape[::-1], shape[::-1], strict=False))
     if not fits:
         raise ValueError(
             f"mask of shape {tuple(mask.shape)} does not broadcast to (batch, heads, queries, keys) = {tuple(shape)}; "
-            "a mask of keys (batch, keys) is used as mask[:, None, None, :]"
+            "pass a mask of keys (batch, keys) as mask[:, None, None, :]"
         )
 
 

@@ -8,19 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from suite.attention.build import build_attention
+from suite.attention.build import build_edge_attention
 from suite.attention.functional import AttentionOutput
-from suite.attention.layers.pooling import AttentionPooling
-from suite.attention.ragged.segments import Segments, rows, segment_sum
+from suite.attention.layers.pooling import SegmentPooling
+from suite.attention.ragged.segments import Segments, segment_sum, take_rows
 from tasks.documents.model import Pool
 
 
 def attention_pooling(embed_dim: int, attention: Mapping[str, Any], head_dim: int = 100, num_heads: int = 1) -> Pool:
-    """The core's pooling by learnt queries, with any score of the family: what a model's ``pooling`` names."""
-    chosen = build_attention(attention, num_heads=num_heads, head_dim=head_dim)
-    pooling = AttentionPooling(embed_dim, chosen, num_heads, head_dim)
-    pooling(torch.zeros(0, embed_dim), segments=Segments(torch.zeros(1, dtype=torch.int64)))  # refuses now, not later
-    return pooling
+    """``SegmentPooling`` with the score of an attention config. Raises ValueError as ``build_edge_attention``."""
+    chosen = build_edge_attention(attention, num_heads=num_heads, head_dim=head_dim)
+    return SegmentPooling(embed_dim, chosen, num_heads, head_dim)
 
 
 class AveragePooling(nn.Module):
@@ -74,5 +72,5 @@ class LastState(nn.Module):
         last = segments.offsets[1:][filled] - 1
         weights[last] = 1.0
         context = x.new_zeros(len(segments), x.shape[1])
-        context[filled] = rows(x, last)
+        context[filled] = take_rows(x, last)
         return AttentionOutput(context, weights)

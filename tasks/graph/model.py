@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from suite.attention.build import build_edge_score
+from suite.attention.build import build_edge_attention
 from suite.attention.layers.graph import GraphAttention, SparseRows
 from suite.attention.ragged.edges import Edges
 
@@ -58,18 +58,12 @@ class GraphAttentionNet(nn.Module):
             if number < 1:
                 raise ValueError(f"{name} must be at least 1, got {number}")
         self.dropout = dropout
-        layer = partial(
-            GraphAttention,
-            shared=shared,
-            dropout=attention.get("dropout", 0.0),
-            feature_dropout=feature_dropout,
-            implementation=attention.get("implementation", "auto"),
-        )
-        score = partial(build_edge_score, attention)
+        layer = partial(GraphAttention, shared=shared, feature_dropout=feature_dropout)
+        over_edges = partial(build_edge_attention, attention)
         joined = num_heads * head_dim
-        self.hidden = layer(num_features, head_dim, num_heads, score(num_heads=num_heads, head_dim=head_dim))
-        output_score = score(num_heads=output_heads, head_dim=num_classes)
-        self.output = layer(joined, num_classes, output_heads, output_score, combine="mean")
+        self.hidden = layer(num_features, head_dim, num_heads, over_edges(num_heads=num_heads, head_dim=head_dim))
+        output_attention = over_edges(num_heads=output_heads, head_dim=num_classes)
+        self.output = layer(joined, num_classes, output_heads, output_attention, combine="mean")
 
     def forward(self, features: SparseRows | Tensor, edges: Edges) -> NodeOutput:
         """Classify every node."""

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from suite.attention.capture import capture, rollout
+from suite.attention.capture import capture_weights, rollout
 from tasks.oct.batch import ScanBatch
 from tasks.oct.model import ScanNet
 from tasks.oct.vit import VisionTransformer
@@ -26,7 +26,7 @@ def attention_map(net: ScanNet, pixels: Tensor) -> Tensor:
 
 def rollout_map(net: VisionTransformer, pixels: Tensor) -> Tensor:
     """How much of every patch reaches the pooled vector through all blocks (Abnar & Zuidema 2020): (B, H, W)."""
-    with torch.no_grad(), capture(net) as maps:
+    with torch.no_grad(), capture_weights(net) as maps:
         pooled = net(pixels).weights.mean(1)
     layers = [maps[name][0] for name in maps if name.startswith("blocks")]
     reached = rollout(layers)[:, net.num_global :, net.num_global :]

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from suite.attention.build import build_attention
-from suite.attention.layers.pooling import AttentionPooling, GatedProjection
+from suite.attention.choices.scores import Dot
+from suite.attention.edge_attention import EdgeAttention
+from suite.attention.layers.pooling import GatedProjection, SegmentPooling
 from suite.attention.operators.dropout import dropout
 from suite.attention.ragged.segments import Segments
 from tasks.oct.encoder import RegionEncoder
@@ -108,8 +109,8 @@ class MultipleInstance(ScanNet):
         super().__init__(class_names)
         self.encoder, self.dropout = encoder(num_channels=num_channels, num_lesions=num_lesions), dropout
         gated = GatedProjection(self.encoder.width, hidden_dim)
-        score = build_attention({"score": "dot"})
-        self.pooling = AttentionPooling(self.encoder.width, score, head_dim=hidden_dim, key_proj=gated)
+        attention = EdgeAttention(Dot())
+        self.pooling = SegmentPooling(self.encoder.width, attention, head_dim=hidden_dim, key_proj=gated)
         self.output = nn.Linear(self.encoder.width, len(class_names))
 
     def forward(self, pixels: Tensor, bags: Segments | None = None) -> ScanOutput:
@@ -117,7 +118,7 @@ class MultipleInstance(ScanNet):
         if bags is None:
             bags = Segments.from_lengths(torch.ones(len(pixels), dtype=torch.int64, device=pixels.device))
         pooled, weights, lesions = self.encoder(pixels)
-        bag = self.pooling(pooled, segments=bags)
+        bag = self.pooling(pooled, bags)
         logits = self.output(dropout(bag.context, self.dropout, self.training))
         return ScanOutput(logits, weights, lesions, bag.weights)
 

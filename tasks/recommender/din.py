@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.attention.build import build_attention
-from suite.attention.capture import capture
+from suite.attention.capture import capture_weights
 from suite.attention.choices.patterns import Causal, Full
 from suite.attention.choices.scores import Score
 from suite.attention.operators.dropout import dropout
@@ -130,7 +130,7 @@ class DIN(nn.Module):
         scores = self.scores(items, lengths)
         best = scores.scatter(1, items, -torch.inf).index_fill(1, torch.zeros(1, dtype=torch.long), -torch.inf)
         nobody = torch.zeros(len(items), dtype=torch.long, device=items.device)
-        with capture(self) as maps:
+        with capture_weights(self) as maps:
             self.ask(items, items > 0, lengths, nobody, best.argmax(1, keepdim=True))
         weights = maps["attention"][-1][:, 0, 0, 1:]  # without the key that stands for no past
         return scores, weights

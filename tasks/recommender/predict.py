@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from suite.attention.capture import capture
+from suite.attention.capture import capture_weights
 from suite.draw.grid import shade_grid
 from suite.errors import UserError
 from tasks.recommender.din import DIN
@@ -94,7 +94,7 @@ class HistoryPredictor:
             return "<p>No known event: the items stand in the order of their popularity.</p>"
         items, titles = torch.tensor([known]), [self.titles[item - 1] for item in known]
         if isinstance(self.net, SequenceEncoder):
-            with capture(self.net) as maps:
+            with capture_weights(self.net) as maps:
                 self.net(items)
             weights = maps[f"blocks.{len(self.net.blocks) - 1}.attention"][0][0].mean(0)
             return shade_grid(weights, titles, titles, "Who attended to whom (last block, mean of heads)")

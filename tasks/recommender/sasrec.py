@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from suite.attention.attention import Attention
 from suite.attention.build import build_attention
-from suite.attention.capture import capture
+from suite.attention.capture import capture_weights
 from suite.attention.choices.patterns import Causal, Pattern
 from suite.attention.layers.blocks import EncoderBlock, FeedForward
 from suite.attention.layers.multihead import MultiheadAttention
@@ -104,7 +104,7 @@ class SequenceEncoder(nn.Module):
 
     def explain(self, items: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """``scores``, and how much the answer attended to each event: last block, mean of heads, (B, L)."""
-        with capture(self) as maps:
+        with capture_weights(self) as maps:
             scores = self.scores(items, lengths)
         weights = maps[f"blocks.{len(self.blocks) - 1}.attention"][-1].mean(1)  # (B, queries, keys)
         rows = torch.arange(len(items), device=items.device)

@@ -169,7 +169,7 @@ def test_the_module_gives_the_log_probability_of_what_it_drew():
     log_prob.sum().backward()
     wanted = attention.score(query, query).log_softmax(-1)[out.weights == 1]
     torch.testing.assert_close(log_prob.flatten(), wanted)
-    with pytest.raises(ValueError, match="alignment Softmax draws no sample; use attention.alignment=hard"):
+    with pytest.raises(ValueError, match="alignment Softmax does not sample; use attention.alignment=hard"):
         Attention().log_prob(query, query, out.weights)
 
 

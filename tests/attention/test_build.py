@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 
-from suite.attention.build import build_attention, build_edge_score, members
-from suite.attention.choices.alignments import Alignment, Sparsemax
-from suite.attention.choices.patterns import Pattern, Window
-from suite.attention.choices.scores import Additive, Cosine, GATv2Score, Score
+from suite.attention.build import ALIGNMENTS, PATTERNS, SCORES, build_attention, build_edge_attention
+from suite.attention.choices.alignments import Sparsemax
+from suite.attention.choices.patterns import Window
+from suite.attention.choices.scores import Additive, Cosine, GATv2Score
 from suite.attention.layers.multihead import MultiheadAttention
 
-PRESETS = sorted(Path("conf/attention").glob("*.yaml"))
+PRESETS = sorted(Path("conf/attention").glob("[!_]*.yaml"))
 FACTS = {"num_heads": 2, "head_dim": 3}
 
 
@@ -32,11 +33,19 @@ def test_every_preset_composes_and_attends(path):
 
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
-def test_every_key_of_a_preset_is_explained(path):
+def test_a_preset_names_its_source_and_only_what_differs_from_the_base(path):
     lines = path.read_text().splitlines()
     assert lines[0] == "# @package attention"
     assert lines[1].startswith("# ")
-    assert all("  # " in line for line in lines[2:])
+    base = yaml.safe_load(path.with_name("_base.yaml").read_text())
+    own = yaml.safe_load(path.read_text())
+    assert own.pop("defaults") == ["_base"]
+    assert all(base[key] != value for key, value in own.items())
+
+
+def test_every_key_of_the_base_has_a_comment():
+    lines = Path("conf/attention/_base.yaml").read_text().splitlines()
+    assert all("  # " in line for line in lines[1:])
 
 
 def test_a_choice_is_overridden_by_name_or_with_arguments():
@@ -63,15 +72,18 @@ def test_a_class_from_elsewhere_is_given_as_a_callable_or_as_it_is():
 
 
 def test_the_edge_layout_takes_a_score_and_refuses_the_rest_in_a_sentence():
-    assert isinstance(build_edge_score({"score": "gatv2"}, **FACTS), GATv2Score)
+    assert isinstance(build_edge_attention({"score": "gatv2"}, **FACTS).score, GATv2Score)
     for config, message in (
-        ({"alignment": "entmax15"}, "aligns by softmax .* only, not by entmax15; set attention.alignment=softmax"),
-        ({"alignment": {"name": "softmax", "temperature": 0.5}}, r"softmax \(temperature 1\) only"),
+        (
+            {"alignment": "entmax15"},
+            "supports only the alignment softmax .*, got entmax15; set attention.alignment=softmax",
+        ),
+        ({"alignment": {"name": "softmax", "temperature": 0.5}}, "softmax with temperature 1, got softmax"),
         ({"pattern": "causal"}, "themselves the pattern, so causal does not apply; set attention.pattern=full"),
-        ({"score": "location_sensitive"}, "needs keys that stand in order.*set attention.score=additive"),
+        ({"score": "location_sensitive"}, "have no order of keys; set attention.score=additive"),
     ):
         with pytest.raises(ValueError, match=message):
-            build_edge_score(config, **FACTS)
+            build_edge_attention(config, **FACTS)
 
 
 @pytest.mark.parametrize(
@@ -79,16 +91,16 @@ def test_the_edge_layout_takes_a_score_and_refuses_the_rest_in_a_sentence():
     [
         ({"score": "aditive"}, "there is no score 'aditive'. Did you mean 'additive'. Valid: additive, concat"),
         ({"alignment": "softmaxx"}, "there is no alignment 'softmaxx'. Did you mean 'softmax'"),
-        ({"scores": "dot"}, "attention has no 'scores'. Did you mean 'score'. Valid: alignment, dropout"),
-        ({"pattern": {"name": "window", "rigth": 2}}, "pattern window has no 'rigth'. Did you mean 'right'"),
-        ({"pattern": {"left": 2}}, "a pattern is a name, or a mapping with a name and arguments, got"),
+        ({"scores": "dot"}, "attention has no key 'scores'. Did you mean 'score'. Valid: alignment, dropout"),
+        ({"pattern": {"name": "window", "rigth": 2}}, "pattern window has no argument 'rigth'. Did you mean 'right'"),
+        ({"pattern": {"left": 2}}, "a pattern must be a name, or a mapping with a name and arguments, got"),
         (
             {"pattern": "axial_rows"},
             "pattern axial_rows needs height, width, .*attention.pattern='{name: axial_rows, height",
         ),
         (
             {"score": lambda: Sparsemax()},
-            "a score must be a subclass of suite.attention.choices.scores.Score, got Sparsemax",
+            "a score must be a subclass of suite.attention.Score, got Sparsemax",
         ),
         ({"dropout": 1.5}, "dropout must be a probability"),
     ],
@@ -99,7 +111,7 @@ def test_what_can_not_be_built_is_refused(config, message):
 
 
 def test_every_member_of_a_family_has_its_own_name():
-    assert {"dot", "scaled_dot", "general", "concat", "additive", "cosine", "gat", "gatv2"} <= set(members(Score))
-    assert {"location_based", "location_sensitive"} <= set(members(Score))
-    assert {"softmax", "sparsemax", "entmax15", "sigmoid", "monotonic", "sinkhorn", "hard"} <= set(members(Alignment))
-    assert {"full", "causal", "window", "block_sparse", "axial_rows", "local_predictive"} <= set(members(Pattern))
+    assert {"dot", "scaled_dot", "general", "concat", "additive", "cosine", "gat", "gatv2"} <= set(SCORES)
+    assert {"location_based", "location_sensitive"} <= set(SCORES)
+    assert {"softmax", "sparsemax", "entmax15", "sigmoid", "monotonic", "sinkhorn", "hard"} <= set(ALIGNMENTS)
+    assert {"full", "causal", "window", "block_sparse", "axial_rows", "local_predictive"} <= set(PATTERNS)

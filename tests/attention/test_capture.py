@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from suite.attention import capture as capture_module
 from suite.attention.attention import Attention
-from suite.attention.capture import capture, entropy, rollout
+from suite.attention.capture import capture_weights, entropy, rollout
 from suite.attention.choices.alignments import Hard
 from suite.attention.choices.patterns import Causal, Window
 from suite.attention.choices.positions import Alibi, Rotary
 from suite.attention.choices.scores import GATScore
+from suite.attention.edge_attention import EdgeAttention
 from suite.attention.layers.blocks import DecoderBlock, EncoderBlock, FeedForward
 from suite.attention.layers.gates import CBAM
 from suite.attention.layers.graph import GraphAttention
@@ -54,9 +55,9 @@ def translators() -> tuple[Translator, Translator]:
 
 def test_a_fused_model_leaves_the_weights_of_the_readable_one_for_the_chosen_samples():
     fused, readable = translators()
-    with capture(fused, samples=[2, 0]) as maps:
+    with capture_weights(fused, samples=[2, 0]) as maps:
         fused(*batch())
-    with capture(readable) as wanted:
+    with capture_weights(readable) as wanted:
         readable(*batch())
     names = {"encoder.0.attention", "encoder.1.attention", "decoder.self_attention", "decoder.cross_attention"}
     assert set(maps) == set(wanted) == names
@@ -69,7 +70,7 @@ def test_a_fused_model_leaves_the_weights_of_the_readable_one_for_the_chosen_sam
 
 def test_one_entry_for_every_call():
     model = MultiheadAttention(E, H)
-    with capture(model) as maps:
+    with capture_weights(model) as maps:
         for length in (3, 4):
             model(torch.randn(1, length, E))
     assert [w.shape[-1] for w in maps[""]] == [3, 4]
@@ -81,7 +82,7 @@ def test_capturing_changes_neither_output_nor_random_numbers_nor_the_model():
     plain = model(*batch()), torch.rand(1)
     before = {name: (dict(m.__dict__), len(m._forward_hooks)) for name, m in model.named_modules()}
     torch.manual_seed(1)
-    with capture(model):
+    with capture_weights(model):
         watched = model(*batch()), torch.rand(1)
     assert torch.equal(plain[0], watched[0])
     assert torch.equal(plain[1], watched[1])
@@ -92,7 +93,7 @@ def test_capturing_changes_neither_output_nor_random_numbers_nor_the_model():
 
 def test_hooks_go_when_the_block_fails():
     model = MultiheadAttention(E, H)
-    with pytest.raises(RuntimeError, match="on purpose"), capture(model):
+    with pytest.raises(RuntimeError, match="on purpose"), capture_weights(model):
         raise RuntimeError("on purpose")
     assert not any(m._forward_hooks for m in model.modules())
 
@@ -104,15 +105,17 @@ def test_without_capture_a_fused_model_forms_no_weights(monkeypatch):
 
 def test_hard_attention_shows_what_it_drew():
     model = MultiheadAttention(E, H, Attention(alignment=Hard()))
-    with capture(model) as maps:
+    with capture_weights(model) as maps:
         out = model(torch.randn(2, 6, E))
     assert torch.equal(maps[""][0], out.weights)
 
 
 def test_edges_and_gates_are_captured_too():
-    layer = nn.ModuleDict({"graph": GraphAttention(3, 4, H, GATScore(H, 4)), "gate": CBAM(4, reduction=2)})
+    layer = nn.ModuleDict(
+        {"graph": GraphAttention(3, 4, H, EdgeAttention(GATScore(H, 4))), "gate": CBAM(4, reduction=2)}
+    )
     edges = Edges.from_index(torch.tensor([[0, 1, 2], [1, 1, 0]]), 3)
-    with capture(layer, samples=[0]) as maps:
+    with capture_weights(layer, samples=[0]) as maps:
         layer["graph"](torch.randn(3, 3), edges)
         layer["gate"](torch.randn(2, 4, 5, 6))
     assert maps["graph"][0].shape == (3, H)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from suite.attention.attention import Attention
-from suite.attention.capture import capture
+from suite.attention.capture import capture_weights
 from suite.attention.choices.alignments import Softmax, Sparsemax
 from suite.attention.choices.patterns import Causal, Window
 from suite.attention.choices.positions import Rotary
@@ -213,7 +213,7 @@ def test_heads_in_groups_positions_and_a_cache():
 def test_weights_are_captured_beside_the_kernel():
     layer = MultiheadAttention(8, 2, Attention(implementation="compiled"))
     x = torch.randn(3, 5, 8)
-    with capture(layer) as maps:
+    with capture_weights(layer) as maps:
         layer(x)
     (weights,) = itertools.chain(*maps.values()) if isinstance(next(iter(maps.values())), list) else maps.values()
     torch.testing.assert_close(weights.sum(-1), torch.ones(3, 2, 5))
@@ -228,9 +228,9 @@ def test_export_and_compilation_take_torchs_kernel():
 
 def test_choices_that_no_kernel_serves_are_refused():
     for score, alignment in ((Additive(2, 3), Softmax()), (ScaledDot(), Sparsemax())):
-        with pytest.raises(ValueError, match=r"computes inner products with softmax.*not (Add|Scaled).*'auto'"):
+        with pytest.raises(ValueError, match=r"computes inner-product scores with softmax.*not (Add|Scaled).*'auto'"):
             Attention(score, alignment, implementation="compiled")
-    with pytest.raises(ValueError, match="works on a CPU, got tensors on meta; use 'auto'"):
+    with pytest.raises(ValueError, match="needs tensors on the CPU, got meta; use 'auto'"):
         attend_compiled(*(x.to("meta") for x in tensors(1, 1, 2, 2, 2, 2)), None)
 
 

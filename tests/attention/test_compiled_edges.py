@@ -9,7 +9,10 @@ from torch import Tensor
 from suite.attention.choices.scores import GATScore, GATv2Score
 from suite.attention.compiled.edges import attend_edges_compiled, spmm_compiled
 from suite.attention.compiled.nodes import dropout_compiled, spread_nodes
-from suite.attention.layers.graph import GraphAttention, attend_edges, attend_edges_reference
+from suite.attention.edge_attention import EdgeAttention
+from suite.attention.edge_functional import EdgeCall, attend_edges
+from suite.attention.fast.edges import attend_edges_fast
+from suite.attention.layers.graph import GraphAttention
 from suite.attention.ragged.edges import Edges
 from suite.attention.ragged.sparse_matrix import Sparsity, spmm
 from tests.attention.compiler import needs_compiler
@@ -35,8 +38,8 @@ def test_values_and_gradients_are_those_of_the_reference(sizes, heads, seed, wit
     shapes = ((N, H, V), (S, H, V), (S, H, V))
     inputs = [torch.randn(shape, dtype=torch.float64).requires_grad_() for shape in shapes]
     results = []
-    for attend in (attend_edges_compiled, attend_edges_reference):
-        context, weights = attend(*inputs, edges, score=score)
+    for attend in (attend_edges_compiled, attend_edges):
+        context, weights = attend(EdgeCall(*inputs, edges, score))
         loss = context.square().sum() + ((weights**3).sum() if with_weights else 0.0)
         results.append([context, weights, *torch.autograd.grad(loss, [*inputs, *score.parameters()])])
     torch.testing.assert_close(*results)
@@ -50,7 +53,7 @@ def test_gradcheck_with_all_that_is_dropped(H, V):
 
     def call(x: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
         torch.manual_seed(1)
-        return tuple(attend_edges_compiled(x, x, x, edges, score=score, dropout_p=0.4, value_dropout=0.3))
+        return tuple(attend_edges_compiled(EdgeCall(x, x, x, edges, score, 0.4, 0.3)))
 
     assert torch.autograd.gradcheck(call, (x, *score.parameters()))
 
@@ -60,7 +63,7 @@ def test_weights_are_dropped_at_their_rate_on_the_way_into_the_context():
     N, H = 2000, 3
     index = torch.arange(N).repeat(2, 1)  # each node attends to itself alone, with weight 1
     edges, x = Edges.from_index(index, N), torch.ones(N, H, 2)
-    context, weights = attend_edges_compiled(x, x, x, edges, score=GATScore(H, 2), dropout_p=0.6)
+    context, weights = attend_edges_compiled(EdgeCall(x, x, x, edges, GATScore(H, 2), 0.6))
     assert torch.equal(weights, torch.ones(N, H))
     torch.testing.assert_close(context.unique(), torch.tensor([0.0, 2.5]))
     assert abs((context[..., 0] == 0).double().mean() - 0.6) < 4 * (0.24 / (N * H)) ** 0.5
@@ -109,7 +112,7 @@ def test_numbers_do_not_depend_on_the_threads():
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
         torch.manual_seed(0)
-        context, _ = attend_edges_compiled(x, x, x, edges, score=score, dropout_p=0.5, value_dropout=0.5)
+        context, _ = attend_edges_compiled(EdgeCall(x, x, x, edges, score, 0.5, 0.5))
         results.append([context, *torch.autograd.grad(context.square().sum(), [x, *score.parameters()])])
     torch.set_num_threads(1)
     for other in results[1:]:
@@ -120,9 +123,9 @@ def test_numbers_do_not_depend_on_the_threads():
 def test_half_precision_is_computed_in_float32(dtype):
     torch.manual_seed(0)
     edges, score, x = a_graph(6, 6, 20), GATScore(2, 3).to(dtype), torch.randn(6, 2, 3).to(dtype)
-    ours = attend_edges_compiled(x, x, x, edges, score=score)
+    ours = attend_edges_compiled(EdgeCall(x, x, x, edges, score))
     x = x.float()
-    whole = attend_edges(x, x, x, edges, score=score.float())
+    whole = attend_edges_fast(EdgeCall(x, x, x, edges, score.float()))
     torch.testing.assert_close(ours.context, whole.context.to(dtype))
 
 
@@ -131,7 +134,7 @@ def test_a_layer_equals_the_layer_without_kernels(shared):
     torch.manual_seed(0)
     edges, x = a_graph(30, 30, 100), torch.randn(30, 5)
     layers = [
-        GraphAttention(5, 3, 2, GATScore(2, 3), shared=shared, implementation=implementation)
+        GraphAttention(5, 3, 2, EdgeAttention(GATScore(2, 3), implementation=implementation), shared=shared)
         for implementation in ("compiled", "auto")
     ]
     layers[0].load_state_dict(layers[1].state_dict())
@@ -144,6 +147,6 @@ def test_a_layer_equals_the_layer_without_kernels(shared):
 
 def test_a_score_that_no_kernel_serves_is_refused():
     with pytest.raises(ValueError, match=r"computes GATScore over edges, not GATv2Score; use 'auto'"):
-        GraphAttention(5, 3, 2, GATv2Score(2, 3), implementation="compiled")
-    with pytest.raises(ValueError, match="implementation must be one of auto, reference, compiled, got 'fast'"):
-        GraphAttention(5, 3, 2, GATScore(2, 3), implementation="fast")
+        EdgeAttention(GATv2Score(2, 3), implementation="compiled")
+    with pytest.raises(ValueError, match="implementation must be 'auto', 'reference' or 'compiled', got 'fast'"):
+        EdgeAttention(GATScore(2, 3), implementation="fast")

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from suite.attention.choices.scores import GATScore, GATv2Score, Score
+from suite.attention.edge_attention import EdgeAttention
 from suite.attention.functional import attend
-from suite.attention.layers.graph import GraphAttention, SparseRows, attend_edges
+from suite.attention.layers.graph import GraphAttention, SparseRows
 from suite.attention.ragged.edges import Edges, add_self_loops
 from suite.attention.ragged.sparse_matrix import Sparsity
 
@@ -33,7 +34,7 @@ def test_values_and_gradients_equal_pyg(
     shared = score is GATScore
     conv_class = pyg.nn.GATConv if shared else pyg.nn.GATv2Conv
     conv = conv_class(F, D, heads=H, concat=combine == "concat", add_self_loops=False)
-    layer = GraphAttention(F, D, H, score(H, D), shared=shared, combine=combine)
+    layer = GraphAttention(F, D, H, EdgeAttention(score(H, D)), shared=shared, combine=combine)
     with torch.no_grad():
         conv.bias.normal_()
         layer.bias.copy_(conv.bias)
@@ -70,7 +71,7 @@ def test_edges_equal_the_dense_form_under_an_adjacency_mask(score: type[Score]) 
     edges, fn = Edges.from_index(graph(), N), score(H, D).double()
     query, key = (torch.randn(N, H, D, dtype=torch.float64, requires_grad=True) for _ in range(2))
     value = torch.randn(N, H, 2, dtype=torch.float64, requires_grad=True)
-    sparse = attend_edges(query, key, value, edges, score=fn)
+    sparse = EdgeAttention(fn)(query, key, value, edges)
     heads_first = [x.transpose(0, 1)[None] for x in (query, key, value)]
     dense = attend(*heads_first, score=fn, mask=edges.mask())
     torch.testing.assert_close(sparse.context, dense.context[0].transpose(0, 1))
@@ -96,12 +97,12 @@ def test_scores_agree_in_pairs_dense_and_edges(score: type[Score]) -> None:
 def test_gradients_hold_numerically(score: type[Score]) -> None:
     edges, fn = Edges.from_index(graph(edges=13), N), score(2, 3).double()
     inputs = [torch.randn(N, 2, 3, dtype=torch.float64, requires_grad=True) for _ in range(3)]
-    assert torch.autograd.gradcheck(lambda q, k, v: attend_edges(q, k, v, edges, score=fn).context, inputs)
+    assert torch.autograd.gradcheck(lambda q, k, v: EdgeAttention(fn)(q, k, v, edges).context, inputs)
 
 
 def test_isolated_receivers_get_zeros_and_weights_sum_to_one() -> None:
     edges = Edges.from_index(graph(), N)
-    layer = GraphAttention(F, D, H, GATScore(H, D), bias=False)
+    layer = GraphAttention(F, D, H, EdgeAttention(GATScore(H, D)), bias=False)
     x = torch.randn(N, F, requires_grad=True)
     context, weights = layer(x, edges)
     context.sum().backward()
@@ -114,7 +115,11 @@ def test_isolated_receivers_get_zeros_and_weights_sum_to_one() -> None:
 
 
 def test_the_order_of_edges_changes_nothing_but_the_order_of_weights() -> None:
-    edge_index, layer, x = graph(), GraphAttention(F, D, H, GATv2Score(H, D), shared=False), torch.randn(N, F)
+    edge_index, layer, x = (
+        graph(),
+        GraphAttention(F, D, H, EdgeAttention(GATv2Score(H, D)), shared=False),
+        torch.randn(N, F),
+    )
     order = torch.randperm(edge_index.shape[1])
     first = layer(x, Edges.from_index(edge_index, N))
     second = layer(x, Edges.from_index(edge_index[:, order], N))
@@ -126,7 +131,7 @@ def test_more_senders_than_receivers_is_a_rectangular_graph() -> None:
     edge_index = torch.tensor([[4, 0, 2], [1, 1, 0]])
     edges = Edges.from_index(edge_index, num_receivers=2, num_senders=5)
     query, key = torch.randn(2, H, D), torch.randn(5, H, D)
-    output = attend_edges(query, key, key, edges, score=GATScore(H, D))
+    output = EdgeAttention(GATScore(H, D))(query, key, key, edges)
     assert output.context.shape == (2, H, D)
     torch.testing.assert_close(output.context[0], key[2])
 
@@ -135,7 +140,7 @@ def test_sparse_rows_equal_the_dense_features() -> None:
     x = torch.randn(N, F) * (torch.rand(N, F) < 0.4)
     csr = x.to_sparse_csr()
     rows = SparseRows(Sparsity(csr.crow_indices(), csr.col_indices(), F), csr.values())
-    layer, edges = GraphAttention(F, D, H, GATScore(H, D)), Edges.from_index(graph(), N)
+    layer, edges = GraphAttention(F, D, H, EdgeAttention(GATScore(H, D))), Edges.from_index(graph(), N)
     dense, sparse = layer(x, edges), layer(rows, edges)
     torch.testing.assert_close(sparse.context, dense.context)
     gradients = [torch.autograd.grad(output.context.square().sum(), layer.value_proj)[0] for output in (dense, sparse)]
@@ -144,7 +149,7 @@ def test_sparse_rows_equal_the_dense_features() -> None:
 
 def test_dropout_acts_in_training_only_and_leaves_the_returned_weights_whole() -> None:
     edges = Edges.from_index(add_self_loops(graph(), N), N)
-    layer = GraphAttention(F, D, H, GATScore(H, D), dropout=0.5, feature_dropout=0.5)
+    layer = GraphAttention(F, D, H, EdgeAttention(GATScore(H, D), dropout=0.5), feature_dropout=0.5)
     x = torch.randn(N, F)
     weights = layer.train()(x, edges).weights
     torch.testing.assert_close(torch.zeros(N, H).index_add(0, edges.receivers.ids, weights), torch.ones(N, H))
@@ -176,8 +181,8 @@ def test_bad_edges_are_refused_by_name(edge_index: torch.Tensor, message: str) -
 def test_the_kernels_equal_the_readable_reference(score: type[Score], edge_index: torch.Tensor) -> None:
     torch.manual_seed(2)
     edges, x = Edges.from_index(edge_index, N), torch.randn(N, F, dtype=torch.float64, requires_grad=True)
-    fast = GraphAttention(F, D, H, score(H, D)).double()
-    slow = GraphAttention(F, D, H, score(H, D), implementation="reference").double()
+    fast = GraphAttention(F, D, H, EdgeAttention(score(H, D))).double()
+    slow = GraphAttention(F, D, H, EdgeAttention(score(H, D), implementation="reference")).double()
     slow.load_state_dict(fast.state_dict())
     gradient = torch.randn(N, H * D, dtype=torch.float64)
     results = []

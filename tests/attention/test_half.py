@@ -21,7 +21,7 @@ def emulated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_in_software_a_layer_is_made_in_float32_and_rounded_once(emulated, dtype):
     torch.manual_seed(0)
-    layer = half_precision.Linear(64, 33).to(dtype)
+    layer = half_precision.HalfPrecisionLinear(64, 33).to(dtype)
     x = torch.randn(2, 5, 64, dtype=dtype, requires_grad=True)
     exact = layer.weight.detach().float()
     wanted = torch.nn.functional.linear(x.detach().float(), exact, layer.bias.detach().float()).to(dtype)
@@ -56,7 +56,7 @@ def test_attention_stays_near_float32(emulated, implementation, pattern, dropout
 
 def test_float32_and_autocast_are_left_alone(monkeypatch):
     monkeypatch.setattr(half_precision, "emulated", lambda dtype: dtype == torch.bfloat16)
-    layer, x = half_precision.Linear(4, 3), torch.randn(5, 4)
+    layer, x = half_precision.HalfPrecisionLinear(4, 3), torch.randn(5, 4)
     assert torch.equal(layer(x), torch.nn.functional.linear(x, layer.weight, layer.bias))
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(x).dtype == torch.bfloat16

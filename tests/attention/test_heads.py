@@ -10,9 +10,10 @@ from suite.attention.choices.location_scores import LocationSensitive
 from suite.attention.choices.patterns import Causal, Window
 from suite.attention.choices.positions import Alibi, RelativeBias, RelativeKeys, Rotary
 from suite.attention.choices.scores import Additive, Dot, GATScore, GATv2Score, ScaledDot
+from suite.attention.edge_attention import EdgeAttention
 from suite.attention.layers.blocks import DecoderBlock, EncoderBlock, FeedForward, Reversible
 from suite.attention.layers.multihead import KeyValue, MultiheadAttention, merge_heads, split_heads
-from suite.attention.layers.pooling import AttentionPooling, GatedProjection
+from suite.attention.layers.pooling import AttentionPooling, GatedProjection, SegmentPooling
 from suite.attention.ragged.segments import Segments
 from tests.attention.compiler import IMPLEMENTATIONS
 
@@ -105,7 +106,7 @@ def test_relative_positions_do_not_see_a_common_shift(notions):
 
 def test_rotary_equals_rotation_in_the_complex_plane():
     x = torch.randn(1, 2, 5, 6)
-    ours = Rotary(6).turn(x, start=3)
+    ours = Rotary(6).rotate(x, start=3)
     angle = torch.arange(3, 8)[:, None] * 10000.0 ** (-torch.arange(3) * 2 / 6)
     turned = torch.complex(x[..., :3], x[..., 3:]) * torch.polar(torch.ones_like(angle), angle)
     torch.testing.assert_close(ours, torch.cat([turned.real, turned.imag], -1))
@@ -141,9 +142,9 @@ def test_padding_a_batch_changes_nothing():
 
 
 def test_counts_that_do_not_divide_are_refused():
-    with pytest.raises(ValueError, match="num_heads must divide embed_dim: got num_heads=5, embed_dim=12"):
+    with pytest.raises(ValueError, match="embed_dim must be a multiple of num_heads, got 12 and 5"):
         MultiheadAttention(12, 5)
-    with pytest.raises(ValueError, match="num_kv_heads must divide num_heads: got 2 and num_heads=3"):
+    with pytest.raises(ValueError, match="num_heads must be a multiple of num_kv_heads, got 3 and 2"):
         MultiheadAttention(12, 3, num_kv_heads=2)
     with pytest.raises(ValueError, match="rotary positions pair features, so head_dim must be even; got 3"):
         Rotary(3)
@@ -151,7 +152,7 @@ def test_counts_that_do_not_divide_are_refused():
         RelativeBias(2, num_buckets=6)
     layer = MultiheadAttention(12, 3)
     x = torch.randn(1, 2, 12)
-    with pytest.raises(ValueError, match="give key and value, or cache, not both"):
+    with pytest.raises(ValueError, match="pass key and value, or cache, not both"):
         layer(x, x, cache=layer.extend(x))
 
 
@@ -166,10 +167,12 @@ def test_heads_split_and_merge():
 )
 def test_pooling_agrees_between_padded_and_ragged(score):
     pool = AttentionPooling(6, None if score is None else Attention(score), num_heads=2, head_dim=5).double()
+    over_segments = SegmentPooling(6, None if score is None else EdgeAttention(score), num_heads=2, head_dim=5).double()
+    over_segments.load_state_dict(pool.state_dict())
     lengths = torch.tensor([3, 0, 4, 1])
     x = torch.randn(4, 4, 6, dtype=torch.float64, requires_grad=True)
     mask = torch.arange(4) < lengths[:, None]
-    dense, ragged = pool(x, mask), pool(x[mask], segments=Segments.from_lengths(lengths))
+    dense, ragged = pool(x, mask), over_segments(x[mask], Segments.from_lengths(lengths))
     torch.testing.assert_close(dense.context, ragged.context)
     torch.testing.assert_close(dense.weights[:, :, 0].transpose(1, 2)[mask], ragged.weights)
     assert (ragged.context[1] == 0).all()
@@ -188,14 +191,6 @@ def test_gated_keys_follow_the_papers_sum():
     output = pool(x)
     torch.testing.assert_close(output.weights[0, 0, 0], weights)
     torch.testing.assert_close(output.context[0], weights @ x[0])
-
-
-def test_pooling_over_segments_refuses_what_they_can_not_do():
-    pool = AttentionPooling(4, Attention(alignment=Sparsemax()))
-    with pytest.raises(
-        ValueError, match="aligns by softmax .* only, not by sparsemax; set attention.alignment=softmax"
-    ):
-        pool(torch.randn(3, 4), segments=Segments.from_lengths(torch.tensor([3])))
 
 
 def small_decoder() -> tuple[EncoderBlock, DecoderBlock]:

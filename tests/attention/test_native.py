@@ -27,7 +27,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_a_machine_without_a_compiler_is_told_so(fresh, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(
-        ValueError, match=r"needs a C\+\+ compiler, and no-such-compiler cannot be found; install .*'auto'"
+        ValueError, match=r"needs a C\+\+ compiler, and no-such-compiler was not found; install .*'auto'"
     ):
         Attention(implementation="compiled")
 
@@ -46,7 +46,7 @@ def test_a_compiler_that_fails_is_quoted(fresh, monkeypatch, tmp_path):
 def test_a_place_that_cannot_be_written_is_named(fresh, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("SUITE_CACHE_DIR", str(tmp_path / "file" / "below"))
-    with pytest.raises(ValueError, match=r"cannot be kept in .*below \(Not a directory\); .*SUITE_CACHE_DIR"):
+    with pytest.raises(ValueError, match=r"cannot be cached in .*below \(Not a directory\); .*SUITE_CACHE_DIR"):
         library.library()
 
 

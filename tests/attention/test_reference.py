@@ -16,9 +16,10 @@ from suite.attention.choices.block_patterns import GlobalLocal
 from suite.attention.choices.local_patterns import LocalPredictive
 from suite.attention.choices.patterns import Causal, Full, Window
 from suite.attention.choices.scores import Additive, Concat, Cosine, Dot, GATv2Score, General, ScaledDot, Score
-from suite.attention.fast import choose, dropout_on_cpu
-from suite.attention.fast.choose import Call, chunked, reference, sdpa, tiled
-from suite.attention.fast.choose import streamed as streamed_path
+from suite.attention.fast import dropout_on_cpu, paths
+from suite.attention.fast.call import AttentionCall
+from suite.attention.fast.choose import choose
+from suite.attention.fast.paths import chunks_path, cpu_dropout_path, reference_path, sdpa_path, tiles_path
 from suite.attention.functional import attend, masked_softmax
 from tests.attention.compiler import IMPLEMENTATIONS
 
@@ -67,20 +68,20 @@ def test_reference_has_the_gradients_of_finite_differences(score):
 
 
 PATHS = [
-    *[(path, score) for path in (sdpa, chunked, tiled) for score in scores()[:4]],
-    *[(path, score) for path in (chunked, tiled) for score in scores()[4:]],
+    *[(path, score) for path in (sdpa_path, chunks_path, tiles_path) for score in scores()[:4]],
+    *[(path, score) for path in (chunks_path, tiles_path) for score in scores()[4:]],
 ]
 
 
 @pytest.mark.parametrize(("path", "score"), PATHS, ids=lambda x: getattr(x, "__name__", type(x).__name__))
 @pytest.mark.parametrize("masked", [False, True])
 def test_every_fast_path_equals_the_reference(path, score, masked, monkeypatch):
-    monkeypatch.setattr(choose, "CHUNK", 100)
-    length = 300 if path is tiled else 13
+    monkeypatch.setattr(paths, "CHUNK", 100)
+    length = 300 if path is tiles_path else 13
     inputs = tensors(L=length, S=length)
-    pattern = Window(2, 3) & Causal() if path is tiled else Causal()
-    call = Call(*inputs, score, Softmax(0.7), pattern, some_mask(length, length) if masked else None)
-    ours, wanted = path(call).context, reference(call).context
+    pattern = Window(2, 3) & Causal() if path is tiles_path else Causal()
+    call = AttentionCall(*inputs, score, Softmax(0.7), pattern, some_mask(length, length) if masked else None)
+    ours, wanted = path(call).context, reference_path(call).context
     torch.testing.assert_close(ours, wanted)
     learnt = (*inputs, *score.parameters())
     torch.testing.assert_close(gradients(ours, learnt), gradients(wanted, learnt))
@@ -89,8 +90,8 @@ def test_every_fast_path_equals_the_reference(path, score, masked, monkeypatch):
 @pytest.mark.parametrize("alignment", [Sparsemax(), Entmax15(), Sigmoid()], ids=lambda a: type(a).__name__)
 def test_tiles_serve_every_rowwise_alignment(alignment):
     inputs = tensors(L=300, S=300)
-    call = Call(*inputs, ScaledDot(), alignment, GlobalLocal(2, 5), some_mask(1, 300))
-    ours, wanted = tiled(call).context, reference(call).context
+    call = AttentionCall(*inputs, ScaledDot(), alignment, GlobalLocal(2, 5), some_mask(1, 300))
+    ours, wanted = tiles_path(call).context, reference_path(call).context
     torch.testing.assert_close(ours, wanted)
     torch.testing.assert_close(gradients(ours, inputs), gradients(wanted, inputs))
 
@@ -99,11 +100,11 @@ def test_tiles_serve_every_rowwise_alignment(alignment):
     "mask", [None, some_mask(), some_mask(1, S), some_mask()[0, 0]], ids=["none", "rows", "keys", "2d"]
 )
 def test_streamed_dropout_equals_the_equation_with_the_same_mask(mask, monkeypatch):
-    monkeypatch.setattr(dropout_on_cpu, "PIECE", 40)  # several pieces
+    monkeypatch.setattr(dropout_on_cpu, "CHUNK_SCORES", 40)  # several pieces
     inputs = tensors()
-    call = Call(*inputs, ScaledDot(), Softmax(), Full(), mask, dropout_p=0.25)
+    call = AttentionCall(*inputs, ScaledDot(), Softmax(), Full(), mask, dropout_p=0.25)
     torch.manual_seed(3)
-    ours = streamed_path(call).context
+    ours = cpu_dropout_path(call).context
     torch.manual_seed(3)
     keep = dropout_on_cpu.keep_mask(torch.Size((B, H, L, S)), 0.25, torch.device("cpu"))
     wanted = (masked_softmax(ScaledDot()(*inputs[:2]), mask) * keep / 0.75) @ inputs[2]
@@ -113,11 +114,11 @@ def test_streamed_dropout_equals_the_equation_with_the_same_mask(mask, monkeypat
 
 @pytest.mark.parametrize(("queries", "keys"), [(1, 1), (33, 33), (131, 131), (3, 70), (70, 37)])
 def test_bands_of_a_causal_pattern_leave_out_nothing_that_is_allowed(queries, keys, monkeypatch):
-    monkeypatch.setattr(dropout_on_cpu, "PIECE", 500)
+    monkeypatch.setattr(dropout_on_cpu, "CHUNK_SCORES", 500)
     inputs = tensors(L=queries, S=keys)
-    call = Call(*inputs, ScaledDot(), Softmax(), Causal(), dropout_p=0.25)
+    call = AttentionCall(*inputs, ScaledDot(), Softmax(), Causal(), dropout_p=0.25)
     torch.manual_seed(3)
-    ours = streamed_path(call).context
+    ours = cpu_dropout_path(call).context
     torch.manual_seed(3)
     keep = torch.zeros(B, H, queries, keys)
     for rows, reach in dropout_on_cpu.causal_bands(queries, keys):
@@ -131,11 +132,11 @@ def test_bands_of_a_causal_pattern_leave_out_nothing_that_is_allowed(queries, ke
 
 def test_tiles_draw_the_same_dropout_on_the_way_back():
     inputs = tensors(L=300, S=300)
-    call = Call(*inputs, Additive(H, D).double(), Softmax(), Window(2, 2), dropout_p=0.5)
+    call = AttentionCall(*inputs, Additive(H, D).double(), Softmax(), Window(2, 2), dropout_p=0.5)
 
     def context(*x: Tensor) -> Tensor:
         torch.manual_seed(5)
-        return tiled(Call(*x, call.score, call.alignment, call.pattern, dropout_p=0.5)).context
+        return tiles_path(AttentionCall(*x, call.score, call.alignment, call.pattern, dropout_p=0.5)).context
 
     direction = [torch.randn_like(x) for x in inputs]
     step = 1e-6
@@ -215,7 +216,7 @@ def test_bias_is_added_to_the_scores_on_every_path():
 
 def test_a_mask_of_another_type_is_refused_with_the_remedy():
     with pytest.raises(
-        TypeError, match=r"mask must be bool with True = may attend, got torch.float32; numbers .* bias="
+        TypeError, match=r"mask must be bool with True = may attend, got torch.float32; pass numbers .* bias="
     ):
         Attention()(*tensors(), mask=torch.zeros(L, S))
     with pytest.raises(TypeError, match=r"torch.int64.*mask.bool\(\)"):
@@ -228,7 +229,7 @@ def test_shapes_that_do_not_fit_are_refused():
         ValueError, match=r"mask of shape \(2, 7\) does not broadcast .* \(2, 3, 5, 7\); .*None, None, :"
     ):
         attend(query, key, value, score=Dot(), mask=torch.ones(B, S, dtype=torch.bool))
-    with pytest.raises(ValueError, match="every key needs one value: got 7 keys and 6 values"):
+    with pytest.raises(ValueError, match="every key needs one value, got 7 keys and 6 values"):
         attend(query, key, value[:, :, :6], score=Dot())
     with pytest.raises(ValueError, match=r"agree in batch and heads, got query \(2, 1, 5, 4\)"):
         attend(query[:, :1], key, value, score=Dot())
@@ -247,19 +248,19 @@ def test_the_choice_of_a_path_follows_its_table():
     def chosen(length: int = 40, **changes: object) -> str:
         x = torch.zeros(1, H, length, D)
         choices = {"score": ScaledDot(), "alignment": Softmax(), "pattern": Full(), **changes}
-        return choose.choose(Call(x, x, x, **choices)).__name__
+        return choose(AttentionCall(x, x, x, **choices)).__name__
 
-    assert chosen() == chosen(pattern=Causal()) == chosen(score=General(H, D)) == "sdpa"
-    assert chosen(dropout_p=0.1) == "streamed"
-    assert chosen(dropout_p=0.1, bias=torch.zeros(40, 40)) == "sdpa"
-    assert chosen(600, pattern=Window(3, 3)) == chosen(600, pattern=Window(3, 3), alignment=Sparsemax()) == "tiled"
-    assert chosen(pattern=Window(3, 3)) == "sdpa", "too short for tiles to gain"
-    assert chosen(600, score=Additive(H, D)) == "chunked"
+    assert chosen() == chosen(pattern=Causal()) == chosen(score=General(H, D)) == "sdpa_path"
+    assert chosen(dropout_p=0.1) == "cpu_dropout_path"
+    assert chosen(dropout_p=0.1, bias=torch.zeros(40, 40)) == "sdpa_path"
+    assert chosen(600, pattern=Window(3, 3)) == chosen(600, pattern=Window(3, 3), alignment=Sparsemax()) == "tiles_path"
+    assert chosen(pattern=Window(3, 3)) == "sdpa_path", "too short for tiles to gain"
+    assert chosen(600, score=Additive(H, D)) == "chunks_path"
     assert (
         chosen(score=Additive(H, D))
         == chosen(alignment=Sparsemax())
         == chosen(pattern=LocalPredictive(H, D))
-        == "reference"
+        == "reference_path"
     )
 
 
@@ -268,9 +269,9 @@ def test_the_choice_of_a_path_follows_its_table():
 def test_flex_attention_equals_the_reference(pattern, monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)  # uncompiled it runs on a CPU, forward only
     query, key, value = (torch.randn(B, H, 150, 16) for _ in range(3))
-    call = Call(query, key, value, Cosine(H), Softmax(0.5), pattern)
+    call = AttentionCall(query, key, value, Cosine(H), Softmax(0.5), pattern)
     with torch.no_grad():
-        torch.testing.assert_close(choose.flex(call).context, reference(call).context)
+        torch.testing.assert_close(paths.flex_path(call).context, reference_path(call).context)
 
 
 @pytest.mark.filterwarnings("ignore")  # the compiler's own

@@ -19,8 +19,8 @@ from suite.attention.choices.scores import (
     ScaledDot,
     Score,
 )
+from suite.attention.edge_attention import EdgeAttention
 from suite.attention.functional import attend
-from suite.attention.layers.graph import attend_edges
 from suite.attention.ragged.edges import Edges
 
 B, H, L, S, D = 2, 3, 5, 7, 4
@@ -76,7 +76,7 @@ def test_both_layouts_agree(score):
     torch.manual_seed(3)
     nodes, edge_index = 6, torch.tensor([[0, 1, 2, 3, 1, 5, 0], [1, 1, 0, 4, 0, 5, 4]])
     query, key, value = (torch.randn(nodes, H, D).double() for _ in range(3))
-    ragged = attend_edges(query, key, value, Edges.from_index(edge_index, nodes), score=score)
+    ragged = EdgeAttention(score)(query, key, value, Edges.from_index(edge_index, nodes))
     dense = [x.transpose(0, 1)[None] for x in (query, key, value)]
     full = attend(*dense, score=score, mask=GraphEdges(edge_index, nodes).mask(nodes, nodes))
     torch.testing.assert_close(ragged.context, full.context[0].transpose(0, 1))

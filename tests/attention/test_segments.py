@@ -107,11 +107,11 @@ def test_products_of_all_heads_equal_those_of_each(heads: int) -> None:
     ("build", "message"),
     [
         (lambda: Segments(torch.tensor([1, 2])), "starts at 0"),
-        (lambda: Segments(torch.tensor([0, 3, 2])), "never falls"),
+        (lambda: Segments(torch.tensor([0, 3, 2])), "never decreases"),
         (lambda: Segments.from_lengths(torch.tensor([2, -1])), "at least 0"),
         (lambda: Segments.from_lengths(torch.tensor([2.0])), "ints"),
         (lambda: Segments.from_ids(torch.tensor([0, 2, 1]), 3), "must be sorted"),
-        (lambda: Segments.from_ids(torch.tensor([0, 3]), 3), r"must lie in \[0, 3\), got 0 to 3"),
+        (lambda: Segments.from_ids(torch.tensor([0, 3]), 3), r"must be in \[0, 3\), got 0 to 3"),
     ],
 )
 def test_bad_segments_are_refused_with_the_remedy(build, message: str) -> None:  # type: ignore[no-untyped-def]

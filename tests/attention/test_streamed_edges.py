@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from suite.attention.choices.scores import GATScore
+from suite.attention.edge_attention import EdgeAttention
 from suite.attention.layers.graph import GraphAttention
 from suite.attention.operators.dropout import keep_mask
 from suite.attention.ragged import edge_softmax
@@ -97,7 +98,7 @@ def test_scores_that_are_sums_are_made_again_on_the_way_back(
 
 
 def test_a_layer_takes_that_way_by_itself(heads: int, edges: Edges, monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, x = GraphAttention(4, 3, H, GATScore(H, 3)), torch.randn(S, 4)
+    layer, x = GraphAttention(4, 3, H, EdgeAttention(GATScore(H, 3))), torch.randn(S, 4)
     square = Edges.from_index(torch.stack([edges.senders, edges.receivers.ids]), S, S)
     found = layer(x, square)
     monkeypatch.setattr(edge_softmax, "GROUP", 1 << 20)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from suite.attention.capture import capture
+from suite.attention.capture import capture_weights
 from suite.attention.ragged.segments import Segments
 from tasks.oct.blocks import GATES, Residual, make_gate
 from tasks.oct.encoder import RegionEncoder
@@ -92,7 +92,7 @@ def test_patches_attend_as_their_pattern_says(patterns, num_global: int, size: t
         patterns=patterns,
         num_global=num_global,
     ).eval()
-    with capture(net) as maps:
+    with capture_weights(net) as maps:
         output = net(torch.rand(2, 1, *size))
     assert output.logits.shape == (2, 3)
     assert output.weights.shape == (2, 1, 4, 6)

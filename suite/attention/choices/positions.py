@@ -11,7 +11,7 @@ from torch import Tensor, nn
 class Position(nn.Module):
     """A notion of order. A subclass turns vectors by their position, or adds a bias to the scores, or both."""
 
-    def turn(self, x: Tensor, start: int = 0) -> Tensor:
+    def rotate(self, x: Tensor, start: int = 0) -> Tensor:
         """The vectors (B, H, T, D) of the positions ``start``, ``start + 1``, ..., marked with their position."""
         return x
 
@@ -31,8 +31,8 @@ class Rotary(Position):
 
     >>> rotary = Rotary(head_dim=4)
     >>> q, k = torch.randn(1, 1, 1, 4), torch.randn(1, 1, 1, 4)
-    >>> near = (rotary.turn(q, 7) * rotary.turn(k, 5)).sum()
-    >>> torch.allclose(near, (rotary.turn(q, 2) * rotary.turn(k, 0)).sum(), atol=1e-5)
+    >>> near = (rotary.rotate(q, 7) * rotary.rotate(k, 5)).sum()
+    >>> torch.allclose(near, (rotary.rotate(q, 2) * rotary.rotate(k, 0)).sum(), atol=1e-5)
     True
     """
 
@@ -45,7 +45,7 @@ class Rotary(Position):
         exponent = torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim
         self.register_buffer("frequencies", base**-exponent, persistent=False)
 
-    def turn(self, x: Tensor, start: int = 0) -> Tensor:  # noqa: D102
+    def rotate(self, x: Tensor, start: int = 0) -> Tensor:  # noqa: D102
         time = torch.arange(start, start + x.shape[-2], device=x.device, dtype=torch.float32)
         angle = time[:, None] * self.frequencies
         cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)

@@ -1,4 +1,4 @@
-"""Softmax attention by the optional compiled kernels: no weights in memory, dropout drawn where it is used."""
+"""Softmax attention by the optional C++ kernels: no weights in memory, dropout computed where it is applied."""
 
 # B batch, H heads, L queries, S keys, D width of one head, V width of one value
 
@@ -9,38 +9,38 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from suite.attention.compiled.library import draw_seed, kernel, served
+from suite.attention.compiled.library import draw_seed, kernel, kernel_dtype
 from suite.attention.operators.joint_projection import side_by_side
 
 
-class Array(ctypes.Structure):
+class TensorArgument(ctypes.Structure):
     """A tensor of four dimensions, as kernels/dense.cpp reads it."""
 
     _fields_ = (("data", ctypes.c_void_p), ("strides", ctypes.c_int64 * 4))
 
     @classmethod
-    def of(cls, x: Tensor | None) -> "Array":
-        """The tensor, or nothing."""
+    def of(cls, x: Tensor | None) -> "TensorArgument":
+        """The argument for a tensor; a null pointer for None."""
         return cls() if x is None else cls(x.data_ptr(), (ctypes.c_int64 * 4)(*x.stride()))
 
 
-class Call(ctypes.Structure):
-    """One call of attention, as kernels/dense.cpp reads it."""
+class DenseArguments(ctypes.Structure):
+    """Sizes, options and tensors of one call, as kernels/dense.cpp reads them."""
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("B", "H", "L", "S", "D", "V", "threads", "causal")),
         ("scale", ctypes.c_double),
         ("dropout", ctypes.c_double),
         ("seed", ctypes.c_uint64),
-        *((name, Array) for name in ("query", "key", "value", "context", "mask")),
+        *((name, TensorArgument) for name in ("query", "key", "value", "context", "mask")),
         ("normaliser", ctypes.c_void_p),
     )
 
 
-class Gradients(ctypes.Structure):
-    """What goes back, likewise."""
+class DenseGradients(ctypes.Structure):
+    """The gradients of one call, as kernels/dense.cpp reads and writes them."""
 
-    _fields_ = tuple((name, Array) for name in ("context", "query", "key", "value"))
+    _fields_ = tuple((name, TensorArgument) for name in ("context", "query", "key", "value"))
 
 
 def attend_compiled(
@@ -54,28 +54,30 @@ def attend_compiled(
 ) -> Tensor:
     """context = dropout(softmax over s of scale query . key) @ value.
 
-    A block of queries at a time passes score, softmax, dropout and sum while its scores are in the cache, and once more
-    on the way back (Dao et al. 2022, algorithms 1 and 4, with whole rows): memory grows with L + S. Whether a weight is
-    dropped is a hash of a seed, its row and its column. Keys behind the last that a mask of keys allows are left out,
-    as is what the causal order forbids. Half precision is computed in float32.
+    A block of queries passes score, softmax, dropout and sum while its scores are in the cache. The backward pass
+    repeats this (Dao et al. 2022, algorithms 1 and 4, with whole rows), so memory grows with L + S. Whether a weight is
+    dropped is a hash of a seed, its row and its column. Keys after the last one that a mask of keys allows are skipped,
+    and so are pairs that the causal order forbids. Half precision is computed in float32.
 
     Shape: query (B, H, L, D), key (B, H, S, D), value (B, H, S, V), mask bool broadcastable to (B, H, L, S), True = may
-    attend -> (B, H, L, V). Differentiable once; an empty row gives zeros. Raises ValueError for another device.
+    attend -> (B, H, L, V). Differentiable once. An empty row gives zeros.
+
+    Raises ValueError for tensors that are not on the CPU.
     """
-    wide = served(query)
-    inputs = (_rows(x.to(wide)) for x in (query, key, value))
+    wide = kernel_dtype(query)
+    inputs = (_contiguous_rows(x.to(wide)) for x in (query, key, value))
     if mask is not None:
         mask = mask.expand(*query.shape[:3], key.shape[2])
-    context: Tensor = _Attend.apply(*inputs, mask, scale, causal, dropout_p)
+    context: Tensor = _CompiledAttention.apply(*inputs, mask, scale, causal, dropout_p)
     return context.to(query.dtype)
 
 
-def _rows(x: Tensor) -> Tensor:
-    """``x`` with its last dimension contiguous."""
+def _contiguous_rows(x: Tensor) -> Tensor:
+    """``x`` with a contiguous last dimension."""
     return x if x.stride(-1) == 1 else x.contiguous()
 
 
-class _Attend(torch.autograd.Function):
+class _CompiledAttention(torch.autograd.Function):
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]
         ctx,
@@ -88,11 +90,11 @@ class _Attend(torch.autograd.Function):
         dropout_p: float,
     ) -> Tensor:
         (B, H, L, D), (S, V) = query.shape, value.shape[2:]
-        context = query.new_empty(B, L, H, V).transpose(1, 2)  # so that joining the heads copies nothing
+        context = query.new_empty(B, L, H, V).transpose(1, 2)  # joining the heads then copies nothing
         normaliser = query.new_empty(B, H, L)
-        ctx.choices = (B, H, L, S, D, V, torch.get_num_threads(), causal, scale, dropout_p, draw_seed(dropout_p))
+        ctx.options = (B, H, L, S, D, V, torch.get_num_threads(), causal, scale, dropout_p, draw_seed(dropout_p))
         tensors = (query, key, value, context, mask)
-        kernel("attention_forward", query.dtype)(_call(ctx.choices, tensors, normaliser))
+        kernel("attention_forward", query.dtype)(_arguments(ctx.options, tensors, normaliser))
         ctx.save_for_backward(*tensors, normaliser)
         return context
 
@@ -100,13 +102,13 @@ class _Attend(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
         *tensors, normaliser = ctx.saved_tensors
-        grad = _rows(grad)
-        found = side_by_side(tensors[:3])
-        grads = Gradients(*(Array.of(x) for x in (grad, *found)))
-        call = _call(ctx.choices, tensors, normaliser)
-        kernel("attention_backward", grad.dtype)(call, ctypes.byref(grads))
-        return *found, None, None, None, None
+        grad = _contiguous_rows(grad)
+        d_inputs = side_by_side(tensors[:3])
+        grads = DenseGradients(*(TensorArgument.of(x) for x in (grad, *d_inputs)))
+        arguments = _arguments(ctx.options, tensors, normaliser)
+        kernel("attention_backward", grad.dtype)(arguments, ctypes.byref(grads))
+        return *d_inputs, None, None, None, None
 
 
-def _call(choices: tuple[object, ...], tensors: Sequence[Tensor | None], normaliser: Tensor) -> object:
-    return ctypes.byref(Call(*choices, *(Array.of(x) for x in tensors), normaliser.data_ptr()))
+def _arguments(options: tuple[object, ...], tensors: Sequence[Tensor | None], normaliser: Tensor) -> object:
+    return ctypes.byref(DenseArguments(*options, *(TensorArgument.of(x) for x in tensors), normaliser.data_ptr()))

@@ -1,4 +1,4 @@
-"""The optional compiled kernels: C++ files, built at first use by the machine's own compiler, and kept."""
+"""The optional C++ kernels: built at first use by the machine's compiler, cached, and loaded with ctypes."""
 
 import ctypes
 import hashlib
@@ -15,44 +15,46 @@ import torch
 from torch import Tensor
 
 FOLDER = Path(__file__).with_name("kernels")
-# No -ffast-math: NaN and infinity stay what they are, so that a run that diverges is still seen.
+# No -ffast-math: NaN and infinity propagate, so that a run that diverges is detected.
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fopenmp", "-shared", "-fPIC")
 
 
 def kernel(name: str, dtype: torch.dtype) -> Callable[..., None]:
-    """A C function of ``kernels/*.cpp`` for float32 or float64; raises ValueError as ``library``."""
+    """A C function of ``kernels/*.cpp`` for float32 or float64. Raises ValueError as ``library``."""
     function: Callable[..., None] = getattr(library(), f"{name}_{'double' if dtype == torch.float64 else 'float'}")
     return function
 
 
 def address(x: Tensor | None) -> int | None:
-    """Where a tensor's numbers stand; None for no tensor."""
+    """The address of a tensor's memory; None for None."""
     return None if x is None else x.data_ptr()
 
 
 def pointers(*names: str) -> list[tuple[str, type]]:
-    """Fields of a C structure."""
+    """Pointer fields of a C structure."""
     return [(name, ctypes.c_void_p) for name in names]
 
 
 def draw_seed(p: float) -> int:
-    """A seed from torch's generator for dropout in a kernel; the generator stays as it is where nothing is dropped."""
+    """A seed of torch's generator for dropout in a kernel; draws nothing where ``p`` is 0."""
     return int(torch.randint(1 << 62, ())) if p else 0
 
 
-def served(x: Tensor) -> torch.dtype:
-    """The type that a kernel computes in for ``x``: float64 or float32. Raises ValueError off a CPU."""
+def kernel_dtype(x: Tensor) -> torch.dtype:
+    """The type in which a kernel computes ``x``: float64 or float32. Raises ValueError for another device."""
     if x.device.type != "cpu":
-        raise ValueError(f"implementation='compiled' works on a CPU, got tensors on {x.device}; use 'auto'")
+        raise ValueError(f"implementation='compiled' needs tensors on the CPU, got {x.device}; use 'auto'")
     return torch.float64 if x.dtype == torch.float64 else torch.float32
 
 
 @cache
 def library() -> ctypes.CDLL:
-    """The kernels, built where no earlier run has left them: a few seconds, once.
+    """The loaded kernels. The first call on a machine compiles them, which takes a few seconds.
 
-    They are kept in ``SUITE_CACHE_DIR``, else in ``~/.cache/attention-suite``, by the hash of sources, flags, compiler
-    and processor. Raises ValueError where there is no compiler, where it fails and where nothing can be kept.
+    The compiled file is cached in ``SUITE_CACHE_DIR`` (default ``~/.cache/attention-suite``); its name is a hash of
+    sources, flags, compiler and processor.
+
+    Raises ValueError where no compiler is found, where it fails, and where the file cannot be written.
     """
     compiler = _compiler()
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout  # noqa: S603
@@ -68,16 +70,16 @@ def library() -> ctypes.CDLL:
 def _compiler() -> str:
     names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "c++"]
     for name in names:
-        if found := shutil.which(name):
-            return found
+        if path := shutil.which(name):
+            return path
     raise ValueError(
-        f"implementation='compiled' needs a C++ compiler, and {', '.join(names)} cannot be found; install GCC 9 or "
+        f"implementation='compiled' needs a C++ compiler, and {', '.join(names)} was not found; install GCC 9 or "
         "newer, name it in the environment variable CXX, or use implementation='auto'"
     )
 
 
 def _build(compiler: str, path: Path) -> None:
-    """Compile beside ``path`` and move there: processes that start together each find a whole file."""
+    """Compile into a temporary folder beside ``path``, then rename: concurrent processes never load half a file."""
     sources = [str(file) for file in sorted(FOLDER.glob("*.cpp"))]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,19 +90,19 @@ def _build(compiler: str, path: Path) -> None:
             built.replace(path)
     except OSError as error:
         raise ValueError(
-            f"the compiled kernels cannot be kept in {path.parent} ({error.strerror}); name a folder that can be "
-            "written in SUITE_CACHE_DIR, or use implementation='auto'"
+            f"the compiled kernels cannot be cached in {path.parent} ({error.strerror}); set SUITE_CACHE_DIR to a "
+            "writable folder, or use implementation='auto'"
         ) from error
     except subprocess.CalledProcessError as error:
-        said = [line for line in error.stderr.splitlines() if "error" in line] or [f"exit code {error.returncode}"]
+        errors = [line for line in error.stderr.splitlines() if "error" in line] or [f"exit code {error.returncode}"]
         raise ValueError(
-            f"{compiler} cannot build the compiled kernels: {said[0].strip()}; name GCC 9 or newer in the "
+            f"{compiler} cannot build the compiled kernels: {errors[0].strip()}; name GCC 9 or newer in the "
             "environment variable CXX, or use implementation='auto'"
         ) from error
 
 
 def _processor() -> str:
-    """What the code is made for: a folder may be shared by machines of several kinds."""
+    """The processor that the code is compiled for: machines of several kinds may share a cache folder."""
     information = Path("/proc/cpuinfo")
     if information.exists():
         lines = information.read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Attention in tiles: never more than one tile of scores in memory, forward or backward."""
+"""Attention tile by tile: at most one tile of scores is in memory, in the forward and in the backward pass."""
 
 # B batch, H heads, L queries, S keys, D width of one head, V width of one value
 
@@ -10,11 +10,11 @@ from torch.autograd.function import once_differentiable
 
 from suite.attention.choices.patterns import Tile
 
-Part = Callable[[Tensor, Tensor, Tensor, Tile], Tensor]
+TileContext = Callable[[Tensor, Tensor, Tensor, Tile], Tensor]
 
 
 def attend_tiles(
-    part: Part,
+    context_of: TileContext,
     tiles: Iterable[Tile],
     query: Tensor,
     key: Tensor,
@@ -22,17 +22,22 @@ def attend_tiles(
     parameters: Iterable[Tensor] = (),
     random: bool = False,
 ) -> Tensor:
-    """Fill the context tile by tile: context[:, :, tile.queries] = part(query, key and value of the tile, tile).
+    """Compute the context tile by tile: context[:, :, tile.queries] = context_of(query, key, value of the tile, tile).
 
-    Only inputs are kept for the way back, which computes each tile again (Chen et al. 2016, "Training deep nets with
-    sublinear memory cost") and adds its gradients in place: time and memory follow the tiles, not L S. ``parameters``
-    are the tensors beside query, key and value that ``part`` learns; where it draws random numbers, ``random`` makes
-    the way back draw the same.
+    Only inputs are saved. The backward pass computes each tile again (Chen et al. 2016, "Training deep nets with
+    sublinear memory cost") and adds its gradients in place: time and memory grow with the tiles, not with L S.
 
-    Shape: query (B, H, L, D), key (B, H, S, D), value (B, H, S, V) -> (B, H, L, V). Differentiable once.
+    Args:
+        context_of: attention of one tile.
+        tiles: tiles that hold every query once.
+        query, key, value: (B, H, L, D), (B, H, S, D), (B, H, S, V).
+        parameters: tensors beside query, key and value that need a gradient from ``context_of``.
+        random: True where ``context_of`` draws random numbers; the backward pass then draws the same ones.
+
+    Shape: -> (B, H, L, V). Differentiable once.
     """
     learnt = [p for p in parameters if p.requires_grad]
-    context: Tensor = _Tiles.apply(part, list(tiles), random, query, key, value, *learnt)
+    context: Tensor = _Tiles.apply(context_of, list(tiles), random, query, key, value, *learnt)
     return context
 
 
@@ -43,7 +48,7 @@ def query_chunks(num_queries: int, size: int) -> list[Tile]:
 
 
 def tile_of(x: Tensor, tile: Tile) -> Tensor:
-    """The part of ``x``, broadcastable to (B, H, L, S), that belongs to a tile."""
+    """The entries of ``x``, broadcastable to (B, H, L, S), that belong to a tile."""
     if x.dim() > 1 and x.shape[-2] > 1:
         x = x[..., tile.queries, :]
     return x[..., tile.keys] if x.shape[-1] > 1 else x
@@ -52,15 +57,22 @@ def tile_of(x: Tensor, tile: Tile) -> Tensor:
 class _Tiles(torch.autograd.Function):
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]
-        ctx, part: Part, tiles: list[Tile], random: bool, query: Tensor, key: Tensor, value: Tensor, *learnt: Tensor
+        ctx,
+        context_of: TileContext,
+        tiles: list[Tile],
+        random: bool,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        *learnt: Tensor,
     ) -> Tensor:
-        ctx.part, ctx.tiles = part, tiles
+        ctx.context_of, ctx.tiles = context_of, tiles
         ctx.random = _random_state(query.device) if random else None
         ctx.save_for_backward(query, key, value, *learnt)
         context = value.new_zeros(*query.shape[:3], value.shape[3])
         for tile in tiles:
             rows, columns = tile
-            context[:, :, rows] = part(query[:, :, rows], key[:, :, columns], value[:, :, columns], tile)
+            context[:, :, rows] = context_of(query[:, :, rows], key[:, :, columns], value[:, :, columns], tile)
         return context
 
     @staticmethod
@@ -75,11 +87,11 @@ class _Tiles(torch.autograd.Function):
             for tile in ctx.tiles:
                 rows, columns = tile
                 with torch.enable_grad():
-                    pieces = [query[:, :, rows], key[:, :, columns], value[:, :, columns]]
-                    pieces = [piece.detach().requires_grad_() for piece in pieces]
-                    out = ctx.part(*pieces, tile)
-                inputs = pieces + learnt
-                grads = torch.autograd.grad(out, inputs, grad[:, :, rows].to(out.dtype), materialize_grads=True)
+                    inputs = [query[:, :, rows], key[:, :, columns], value[:, :, columns]]
+                    inputs = [x.detach().requires_grad_() for x in inputs]
+                    out = ctx.context_of(*inputs, tile)
+                d_out = grad[:, :, rows].to(out.dtype)
+                grads = torch.autograd.grad(out, inputs + learnt, d_out, materialize_grads=True)
                 d_query[:, :, rows] += grads[0]
                 d_key[:, :, columns] += grads[1]
                 d_value[:, :, columns] += grads[2]

@@ -1,4 +1,4 @@
-"""Multi-head attention: projections around the four choices."""
+"""Multi-head attention: projections around ``Attention``."""
 
 # B batch, L queries, S keys and values, H heads, G key/value heads, D width of one head, E model width
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from suite.attention.attention import Attention
 from suite.attention.choices.positions import Position
 from suite.attention.functional import AttentionOutput
-from suite.attention.operators.half_precision import Linear, linear
+from suite.attention.operators.half_precision import HalfPrecisionLinear, linear
 from suite.attention.operators.joint_projection import split_joint
 
 
@@ -26,7 +26,7 @@ def merge_heads(x: Tensor) -> Tensor:
 
 
 class KeyValue(NamedTuple):
-    """Projected keys and values of a sequence, (B, G, S, D): what decoding keeps between steps, owned by the caller."""
+    """Projected keys and values of a sequence, (B, G, S, D): the cache of decoding, owned by the caller."""
 
     key: Tensor
     value: Tensor
@@ -39,20 +39,23 @@ class MultiheadAttention(nn.Module):
     (Vaswani et al. 2017, sec. 3.2.2)
 
     With fewer ``num_kv_heads`` than heads, groups of heads share keys and values (Ainslie et al. 2023; 1 is
-    multi-query, Shazeer 2019).
+    multi-query attention, Shazeer 2019).
+
+    For self-attention pass the query alone. For decoding call ``cache = layer.extend(new, cache)``, then
+    ``layer(new, cache=cache)``.
 
     Args:
-        embed_dim: model width E, of queries and outputs; num_heads divides it.
+        embed_dim: E, width of queries and outputs; a multiple of ``num_heads``.
         num_heads: H.
-        attention: the four choices; scaled dot product, softmax, full unless given.
-        num_kv_heads: G, divides H; H unless given.
-        memory_dim: width of keys and values; E unless given.
-        positions: notions of order, applied in turn; for self-attention.
-        bias: whether the projections have one.
+        attention: the choices; default ``Attention()``: scaled dot product, softmax, no pattern.
+        num_kv_heads: G, a divisor of H; default H.
+        memory_dim: width of keys and values; default E.
+        positions: position encodings, applied one after the other; for self-attention.
+        bias: whether the projections have a bias.
 
-    Shape: query (B, L, E), key and value (B, S, memory_dim) -> context (B, L, E), weights (B, H, L, S) or None. Self-
-    attention: pass the query alone. Decoding: ``cache = layer.extend(new, cache)``, then ``layer(new, cache=cache)``.
-    Raises ValueError where counts do not divide.
+    Shape: query (B, L, E), key and value (B, S, memory_dim) -> context (B, L, E), weights (B, H, L, S) or None.
+
+    Raises ValueError where the numbers of heads do not divide, and where both a key and a cache are given.
 
     >>> layer = MultiheadAttention(embed_dim=6, num_heads=3)
     >>> layer(torch.randn(2, 5, 6)).context.shape
@@ -76,15 +79,15 @@ class MultiheadAttention(nn.Module):
         num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
         memory_dim = embed_dim if memory_dim is None else memory_dim
         if num_heads < 1 or embed_dim % num_heads:
-            raise ValueError(f"num_heads must divide embed_dim: got num_heads={num_heads}, embed_dim={embed_dim}")
+            raise ValueError(f"embed_dim must be a multiple of num_heads, got {embed_dim} and {num_heads}")
         if num_kv_heads < 1 or num_heads % num_kv_heads:
-            raise ValueError(f"num_kv_heads must divide num_heads: got {num_kv_heads} and num_heads={num_heads}")
+            raise ValueError(f"num_heads must be a multiple of num_kv_heads, got {num_heads} and {num_kv_heads}")
         kv_dim = num_kv_heads * (embed_dim // num_heads)
         self.num_heads, self.num_kv_heads = num_heads, num_kv_heads
-        self.query_proj = Linear(embed_dim, embed_dim, bias=bias)
-        self.key_proj = Linear(memory_dim, kv_dim, bias=bias)
-        self.value_proj = Linear(memory_dim, kv_dim, bias=bias)
-        self.output_proj = Linear(embed_dim, embed_dim, bias=bias)
+        self.query_proj = HalfPrecisionLinear(embed_dim, embed_dim, bias=bias)
+        self.key_proj = HalfPrecisionLinear(memory_dim, kv_dim, bias=bias)
+        self.value_proj = HalfPrecisionLinear(memory_dim, kv_dim, bias=bias)
+        self.output_proj = HalfPrecisionLinear(embed_dim, embed_dim, bias=bias)
         self.attention = Attention() if attention is None else attention
         self.positions = nn.ModuleList(positions)
         for layer in (self.query_proj, self.key_proj, self.value_proj, self.output_proj):
@@ -103,23 +106,33 @@ class MultiheadAttention(nn.Module):
         previous: Tensor | None = None,
         need_weights: bool = False,
     ) -> AttentionOutput:
-        """Attend from ``query`` to ``key`` and ``value``, to ``cache``, or without either to the query itself."""
+        """Attend from ``query`` to ``key`` and ``value``, to ``cache``, or to the query itself if neither is given.
+
+        Args:
+            query: (B, L, E).
+            key: (B, S, memory_dim); default the query.
+            value: (B, S, memory_dim); default the key.
+            mask: bool, broadcastable to (B, H, L, S), True = may attend.
+            cache: projected keys and values, instead of ``key`` and ``value``; the last query is at the last key.
+            previous: weights of the previous step, for a score or alignment with a state.
+            need_weights: True to return the weights.
+        """
         if cache is not None:
             if key is not None or value is not None:
-                raise ValueError("give key and value, or cache, not both; cache = layer.extend(key, cache) joins them")
+                raise ValueError("pass key and value, or cache, not both; cache = layer.extend(key, cache) joins them")
             q = split_heads(self.query_proj(query), self.num_heads)
         else:
             q, cache = self._project(query, query if key is None else key, value)
         bias = self._bias(q, cache.key.shape[2])
-        q = self._turn(q, start=cache.key.shape[2] - q.shape[2])
+        q = self._rotate(q, start=cache.key.shape[2] - q.shape[2])
         k, v = (self._share(x) for x in cache)
         context, weights = self.attention(q, k, v, mask=mask, bias=bias, previous=previous, need_weights=need_weights)
         return AttentionOutput(self.output_proj(merge_heads(context)), weights)
 
     def extend(self, key: Tensor, cache: KeyValue | None = None, value: Tensor | None = None) -> KeyValue:
-        """``cache`` with the keys and values of ``key`` (B, S, memory_dim) behind it; a memory is a cache made once."""
+        """``cache`` followed by the projected keys and values of ``key`` (B, S, memory_dim), as a new cache."""
         start = 0 if cache is None else cache.key.shape[2]
-        new_key = self._turn(split_heads(self.key_proj(key), self.num_kv_heads), start)
+        new_key = self._rotate(split_heads(self.key_proj(key), self.num_kv_heads), start)
         new_value = split_heads(self.value_proj(key if value is None else value), self.num_kv_heads)
         if cache is None:
             return KeyValue(new_key, new_value)
@@ -128,33 +141,33 @@ class MultiheadAttention(nn.Module):
     def _project(self, query: Tensor, key: Tensor, value: Tensor | None) -> tuple[Tensor, KeyValue]:
         if query is not key or value is not None:
             return split_heads(self.query_proj(query), self.num_heads), self.extend(key, None, value)
-        layers = (self.query_proj, self.key_proj, self.value_proj)  # of one input: one product
+        layers = (self.query_proj, self.key_proj, self.value_proj)  # of one input, hence one product
         weight = torch.cat([layer.weight for layer in layers])
         bias = None if self.query_proj.bias is None else torch.cat([layer.bias for layer in layers])
         joint = split_joint(linear(query, weight, bias), [layer.out_features for layer in layers])
         q, k, v = (split_heads(x, n) for x, n in zip(joint, self._head_counts, strict=True))
-        return q, KeyValue(self._turn(k, 0), v)
+        return q, KeyValue(self._rotate(k, 0), v)
 
     @property
-    def _notions(self) -> list[Position]:
-        return [position for position in self.positions if isinstance(position, Position)]  # a ModuleList has no types
+    def _encodings(self) -> list[Position]:
+        return [position for position in self.positions if isinstance(position, Position)]  # a ModuleList is untyped
 
     @property
     def _head_counts(self) -> tuple[int, int, int]:
         return self.num_heads, self.num_kv_heads, self.num_kv_heads
 
     def _share(self, x: Tensor) -> Tensor:
-        """(B, G, S, D) -> (B, H, S, D): each key/value head serves H / G heads that stand side by side."""
+        """(B, G, S, D) -> (B, H, S, D): each key/value head serves H / G adjacent heads."""
         return x if self.num_kv_heads == self.num_heads else x.repeat_interleave(self.num_heads // self.num_kv_heads, 1)
 
-    def _turn(self, x: Tensor, start: int) -> Tensor:
-        for position in self._notions:
-            x = position.turn(x, start)
+    def _rotate(self, x: Tensor, start: int) -> Tensor:
+        for position in self._encodings:
+            x = position.rotate(x, start)
         return x
 
     def _bias(self, query: Tensor, num_keys: int) -> Tensor | None:
         total: Tensor | None = None
-        for position in self._notions:
+        for position in self._encodings:
             bias = position.bias(query, num_keys)
             total = bias if total is None else total if bias is None else total + bias
         return total

@@ -1,4 +1,4 @@
-"""Attention pooling: a set of vectors becomes one, by learnt queries; dense or ragged."""
+"""Attention pooling: learnt queries turn a set of vectors into one, in the padded and in the ragged layout."""
 
 # B batch, S keys and values, H heads (queries), E width in, D width of one head; N segments, M rows
 
@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from suite.attention.attention import Attention
-from suite.attention.build import over_edges
+from suite.attention.choices.scores import ScaledDot
+from suite.attention.edge_attention import EdgeAttention
 from suite.attention.functional import AttentionOutput
 from suite.attention.operators.dropout import dropout
 from suite.attention.ragged.segments import Segments, segment_softmax
@@ -14,7 +15,7 @@ from suite.attention.ragged.sparse_matrix import spmm
 
 
 class GatedProjection(nn.Module):
-    """Keys with a gate, which tells apart values that the nearly linear middle of tanh does not.
+    """Keys with a gate: the sigmoid makes up for tanh, which is nearly linear around 0.
 
     key = tanh(V x + a) * sigmoid(U x + b)   (Ilse et al. 2018, eq. 9); ``Dot`` with a learnt query w is their score.
 
@@ -28,35 +29,43 @@ class GatedProjection(nn.Module):
         super().__init__()
         self.content, self.gate = nn.Linear(embed_dim, head_dim), nn.Linear(embed_dim, head_dim)
 
-    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, x: Tensor) -> Tensor:
         return self.content(x).tanh() * self.gate(x).sigmoid()
 
 
-class AttentionPooling(nn.Module):
-    """The weighted mean of a set, where a learnt query says what matters.
+class _LearntQueries(nn.Module):
+    """The parameters of both poolings: a learnt query for each head, and the projection of the keys."""
+
+    def __init__(self, embed_dim: int, num_heads: int, head_dim: int | None, key_proj: nn.Module | None) -> None:
+        super().__init__()
+        head_dim = embed_dim // num_heads if head_dim is None else head_dim
+        self.num_heads = num_heads
+        self.key_proj = nn.Linear(embed_dim, num_heads * head_dim) if key_proj is None else key_proj
+        self.query = nn.Parameter(torch.randn(num_heads, head_dim) * head_dim**-0.5)
+
+
+class AttentionPooling(_LearntQueries):
+    """The weighted mean of a set in the padded layout, where a learnt query decides what matters.
 
     u = tanh(W x + b);   weights = softmax over the set of u . c;   out = sum of weights x   (Yang et al. 2016, eq. 5-7)
 
-    The query c and the score are free: with ``Additive`` the paper's tanh is the score's, and c its vector. Several
-    heads have a query each, and the projected ``key`` is split between them; every head pools the whole input.
+    With ``Additive`` the tanh belongs to the score and c is its vector; any other score works too. Every head has a
+    learnt query and a share of the projected key, and pools the whole input.
 
     Args:
-        embed_dim: width E of the input.
-        attention: the four choices; its score is built for ``num_heads`` and ``head_dim``.
+        embed_dim: E, width of the input.
+        attention: the choices; the score is built for ``num_heads`` and ``head_dim``. Default ``Attention()``.
         num_heads: H, number of learnt queries.
-        head_dim: D, width of a query; E // H unless given.
-        key_proj: maps (..., E) to keys (..., H D); linear unless given.
+        head_dim: D, width of a query; default E // H.
+        key_proj: maps (..., E) to keys (..., H D); default a linear layer.
 
-    Shape: dense, x (B, S, E) and mask (B, S) bool, True = belongs to the set -> context (B, H E), weights
-    (B, H, 1, S). Ragged, x (M, E) and ``segments`` of N -> context (N, H E), weights (M, H), with no padding. An empty
+    Shape: x (B, S, E), mask (B, S) bool, True = belongs to the set -> context (B, H E), weights (B, H, 1, S). An empty
     set gives zeros.
 
-    >>> from suite.attention.choices.scores import Additive
+    >>> from suite.attention import Additive
     >>> pool = AttentionPooling(embed_dim=4, attention=Attention(Additive(num_heads=1, head_dim=4)))
     >>> pool(torch.randn(2, 5, 4)).context.shape
     torch.Size([2, 4])
-    >>> pool(torch.randn(7, 4), segments=Segments.from_lengths(torch.tensor([3, 0, 4]))).context.shape
-    torch.Size([3, 4])
     """
 
     def __init__(
@@ -67,19 +76,11 @@ class AttentionPooling(nn.Module):
         head_dim: int | None = None,
         key_proj: nn.Module | None = None,
     ) -> None:
-        super().__init__()
-        head_dim = embed_dim // num_heads if head_dim is None else head_dim
-        self.num_heads = num_heads
-        self.key_proj = nn.Linear(embed_dim, num_heads * head_dim) if key_proj is None else key_proj
-        self.query = nn.Parameter(torch.randn(num_heads, head_dim) * head_dim**-0.5)
+        super().__init__(embed_dim, num_heads, head_dim, key_proj)
         self.attention = Attention() if attention is None else attention
 
-    def forward(
-        self, x: Tensor, mask: Tensor | None = None, *, segments: Segments | None = None, need_weights: bool = True
-    ) -> AttentionOutput:
-        """Pool over the sequence (dense) or over each segment (ragged)."""
-        if segments is not None:
-            return self._ragged(x, segments)
+    def forward(self, x: Tensor, mask: Tensor | None = None, *, need_weights: bool = True) -> AttentionOutput:
+        """Pool each sequence of the batch. Raises ValueError for a mask of another shape than (B, S)."""
         if mask is not None and mask.shape != x.shape[:2]:
             raise ValueError(f"mask must be (batch, length) = {tuple(x.shape[:2])}, got {tuple(mask.shape)}")
         key = self.key_proj(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
@@ -89,10 +90,35 @@ class AttentionPooling(nn.Module):
         context, weights = self.attention(query, key, value, mask=mask, need_weights=need_weights)
         return AttentionOutput(context.flatten(1), weights)
 
-    def _ragged(self, x: Tensor, segments: Segments) -> AttentionOutput:
-        score = over_edges(self.attention)
+
+class SegmentPooling(_LearntQueries):
+    """``AttentionPooling`` in the ragged layout: sets are segments of rows, without padding.
+
+    Args as ``AttentionPooling``, except for ``attention``: score and dropout over segments, default
+    ``EdgeAttention(ScaledDot())``. Pooling has one implementation.
+
+    Shape: x (M, E), ``segments`` of M rows in N sets -> context (N, H E), weights (M, H). An empty set gives zeros.
+
+    >>> pool = SegmentPooling(embed_dim=4)
+    >>> pool(torch.randn(7, 4), Segments.from_lengths(torch.tensor([3, 0, 4]))).context.shape
+    torch.Size([3, 4])
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        attention: EdgeAttention | None = None,
+        num_heads: int = 1,
+        head_dim: int | None = None,
+        key_proj: nn.Module | None = None,
+    ) -> None:
+        super().__init__(embed_dim, num_heads, head_dim, key_proj)
+        self.attention = EdgeAttention(ScaledDot()) if attention is None else attention
+
+    def forward(self, x: Tensor, segments: Segments) -> AttentionOutput:
+        """Pool each segment."""
         key = self.key_proj(x).unflatten(-1, (self.num_heads, -1))  # (M, H, D)
-        weights = segment_softmax(score.pairs(self.query, key), segments)
+        weights = segment_softmax(self.attention.score.pairs(self.query, key), segments)
         dropped = dropout(weights, self.attention.dropout, self.training)
         context = torch.stack([spmm(segments.membership, one.contiguous(), x) for one in dropped.unbind(1)], 1)
         return AttentionOutput(context.flatten(1), weights)

@@ -1,4 +1,4 @@
-"""Dropout with a cheap mask: on a CPU the mask, not the product, is the dearest operator of a training step."""
+"""Dropout with a cheap mask: on a CPU the mask is the most expensive operator of a training step."""
 
 import torch
 import torch.nn.functional as F
@@ -10,9 +10,9 @@ LANES = 1 << 16
 def keep_mask(shape: torch.Size, p: float, device: torch.device, generator: torch.Generator | None = None) -> Tensor:
     """Draw a uint8 mask whose entries are 1 with probability ``1 - round(65536 p) / 65536``, else 0.
 
-    One 64-bit random number serves four entries of 16 bits, which a threshold turns into 0 or 1: about 1 ns an entry on
-    a CPU where ``bernoulli_`` takes 9. The probability is exact to 1/65536; entries are independent. The type is uint8
-    because bool is five times slower to compare into and four times slower to multiply with.
+    A random 64-bit number serves four entries of 16 bits, which a threshold turns into 0 or 1: about 1 ns per entry on
+    a CPU, where ``bernoulli_`` takes 9 ns. The entries are independent. The type is uint8 because comparing into bool
+    is five times slower and multiplying with bool four times.
     """
     count = shape.numel()
     words = torch.empty((count + 3) // 4, dtype=torch.int64, device=device)
@@ -22,8 +22,28 @@ def keep_mask(shape: torch.Size, p: float, device: torch.device, generator: torc
     return torch.ge(lanes, round(p * LANES) - LANES // 2, out=mask).view(shape)
 
 
+def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
+    """Set each entry to 0 with probability ``p`` and divide the others by ``1 - p`` (Srivastava et al. 2014).
+
+    It has the distribution of ``torch.nn.functional.dropout`` and another stream of random numbers. On other devices,
+    and while a graph is traced for export or compilation, it is that function. Raises ValueError where ``p`` is outside
+    [0, 1].
+
+    >>> dropout(torch.ones(3), 0.5, training=False)
+    tensor([1., 1., 1.])
+    """
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"dropout must be a probability in [0, 1], got {p}")
+    if not training or p == 0.0:
+        return x
+    if x.device.type != "cpu" or torch.compiler.is_compiling() or round(p * LANES) in (0, LANES):
+        return F.dropout(x, p)
+    mask = keep_mask(x.shape, p, x.device)
+    return _MaskedScale.apply(x, mask, 1.0 / (1.0 - round(p * LANES) / LANES))
+
+
 class _MaskedScale(torch.autograd.Function):
-    """x * mask * scale, keeping one byte an entry for the way back."""
+    """x * mask * scale; saves one byte per entry for the backward pass."""
 
     @staticmethod
     def forward(ctx, x: Tensor, mask: Tensor, scale: float) -> Tensor:  # type: ignore[no-untyped-def]
@@ -35,19 +55,3 @@ class _MaskedScale(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[no-untyped-def]
         (mask,) = ctx.saved_tensors
         return (grad * mask).mul_(ctx.scale), None, None
-
-
-def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
-    """Zero each entry with probability ``p`` and divide the rest by ``1 - p`` (Srivastava et al. 2014).
-
-    The distribution of ``torch.nn.functional.dropout`` with another stream of random numbers; off a CPU, and while a
-    graph is traced for export or compilation, it is that function. Raises ValueError where ``p`` is outside [0, 1].
-    """
-    if not 0.0 <= p <= 1.0:
-        raise ValueError(f"dropout must be a probability in [0, 1], got {p}")
-    if not training or p == 0.0:
-        return x
-    if x.device.type != "cpu" or torch.compiler.is_compiling() or round(p * LANES) in (0, LANES):
-        return F.dropout(x, p)
-    mask = keep_mask(x.shape, p, x.device)
-    return _MaskedScale.apply(x, mask, 1.0 / (1.0 - round(p * LANES) / LANES))

@@ -1,4 +1,4 @@
-"""Query, key and value of self-attention as parts of one product, there and back without copies."""
+"""Split the joint projection of query, key and value, and join the gradients, without copying."""
 
 # B batch, L length, H heads, D width of one head, E width of all parts together
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def split_joint(x: Tensor, sizes: Sequence[int]) -> tuple[Tensor, ...]:
-    """``x.split(sizes, dim=-1)``, whose gradients are joined without a copy where they stand side by side already.
+    """``x.split(sizes, dim=-1)``; the backward pass copies nothing where the gradients are adjacent in memory.
 
     Shape: (B, L, E) -> (B, L, size) each.
     """
@@ -20,9 +20,9 @@ def split_joint(x: Tensor, sizes: Sequence[int]) -> tuple[Tensor, ...]:
 
 
 def side_by_side(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Memory for one gradient of each tensor (B, H, L, D): together (B, L, E) where all are as long.
+    """Memory for a gradient of each tensor (B, H, L, D): adjacent as one (B, L, E) where the lengths are equal.
 
-    Otherwise each (B, L, H, D) by itself, so that joining the heads copies nothing.
+    Where they differ, each has its own (B, L, H, D), so that joining the heads copies nothing.
     """
     B, H, L, _ = tensors[0].shape
     if any(x.shape[:3] != (B, H, L) for x in tensors):

@@ -1,6 +1,6 @@
 """From the scores of edges to the context of their receivers: softmax, dropout and sum in one function."""
 
-# N receivers, S senders, M edges, H heads, G heads at a time, V width of one value
+# N receivers, S senders, M edges, H heads, G heads in a group, V width of one value
 
 import torch
 from torch import Tensor
@@ -8,82 +8,41 @@ from torch.autograd.function import once_differentiable
 
 from suite.attention.operators.dropout import LANES, keep_mask
 from suite.attention.ragged.edges import Edges
-from suite.attention.ragged.segments import rows, segment_sum, softmax_into
+from suite.attention.ragged.segments import Segments, segment_sum, softmax_into, take_rows
+from suite.attention.ragged.sparse_matrix import HeadPatterns
 
-GROUP = 1 << 20  # edges times heads at a time: more heads cost memory for their joint pattern, fewer cost calls
+GROUP = 1 << 20  # edges times heads in a group: larger groups cost memory for their joint pattern, smaller ones calls
 
 
 def mix_edges(scores: Tensor, value: Tensor, edges: Edges, dropout_p: float = 0.0) -> tuple[Tensor, Tensor]:
     """weights[e] = softmax of scores over the edges into a receiver;  context[i] = sum of dropout(weights)[e] value[j].
 
-    Some heads at a time go through all operators, so that what lies between scores and context is never held for all;
-    kept for the way back are the weights and one byte of mask for each.
+    One group of heads at a time passes all operators, so intermediate results never exist for all heads. Saved for the
+    backward pass are the weights and one byte of dropout mask for each.
 
-    Shape: scores (M, H) in the sorted order of ``edges``, value (S, H, V) -> context (N, H, V), weights (M, H) whole.
-    Half precision is computed in float32, for which the sparse products exist. Differentiable once.
+    Shape: scores (M, H) in the sorted order of ``edges``, value (S, H, V) -> context (N, H, V), weights (M, H) before
+    dropout. Half precision is computed in float32, the type that sparse products support. Differentiable once.
     """
     if scores.numel() == 0 or value.numel() == 0:
-        none = 0.0 * (scores.sum() + value.sum())
-        return value.new_zeros(len(edges.receivers), *value.shape[1:]) + none, torch.zeros_like(scores) + none
+        zero = 0.0 * (scores.sum() + value.sum())
+        return value.new_zeros(len(edges.receivers), *value.shape[1:]) + zero, torch.zeros_like(scores) + zero
     wide = torch.float32 if value.dtype in (torch.float16, torch.bfloat16) else value.dtype
-    context, weights = _Mix.apply(scores.to(wide), value.to(wide), edges, dropout_p)
+    context, weights = _MixEdges.apply(scores.to(wide), value.to(wide), edges, dropout_p)
     return context.to(value.dtype), weights.to(scores.dtype)
 
 
 def group_size(num_edges: int, num_heads: int) -> int:
-    """How many heads to take at a time: a divisor of their number."""
+    """Heads in a group: the largest divisor of ``num_heads`` that keeps a group within ``GROUP``, or 1."""
     return next(g for g in range(num_heads, 0, -1) if num_heads % g == 0 and (g == 1 or num_edges * g <= GROUP))
 
 
-class _Mix(torch.autograd.Function):
-    @staticmethod
-    def forward(  # type: ignore[no-untyped-def]
-        ctx, scores: Tensor, value: Tensor, edges: Edges, dropout_p: float
-    ) -> tuple[Tensor, Tensor]:
-        ctx.set_materialize_grads(False)
-        (M, H), receivers = scores.shape, edges.receivers
-        G = group_size(M, H)
-        weights = scores.new_empty(H // G, M, G)
-        keep, ctx.scale = draw_mask(weights, dropout_p)
-        pattern, parts = edges.sparsity.heads(G), []
-        for n, w in enumerate(weights):
-            heads = slice(n * G, (n + 1) * G)
-            softmax_into(w, scores[:, heads].contiguous(), receivers)
-            parts.append(pattern.product(kept_weights(w, keep, n, ctx.scale), value[:, heads].contiguous()))
-        context = _join(parts)
-        ctx.edges = edges
-        ctx.save_for_backward(weights, keep, value, context)
-        return context, weights.permute(1, 0, 2).reshape(M, H)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, d_context: Tensor | None, d_weights: Tensor | None):  # type: ignore[no-untyped-def]
-        """d weights = mask scale (d context[receiver] . value[sender]);   d scores = weights (d weights - their mean).
-
-        The mean, the sum over a receiver's edges of weights d weights, is d context[receiver] . context[receiver].
-        """
-        weights, keep, value, context = ctx.saved_tensors
-        receivers, G = ctx.edges.receivers, weights.shape[2]
-        if d_context is None:
-            d_context = torch.zeros_like(context)
-        mean = (d_context * context).sum(-1)  # (N, H)
-        pattern, d_scores, d_value = ctx.edges.sparsity.heads(G), [], []
-        for n, w in enumerate(weights):
-            heads = slice(n * G, (n + 1) * G)
-            kept = kept_weights(w, keep, n, ctx.scale)
-            grad, m = d_context[:, heads].contiguous(), mean[:, heads].contiguous()
-            d_value.append(pattern.back_product(kept, grad))
-            d_s = pattern.pair_products(kept, grad, value[:, heads].contiguous()).mul_(kept)
-            if d_weights is not None:
-                asked = w * d_weights[:, heads]
-                d_s += asked
-                m += segment_sum(asked, receivers)
-            d_scores.append(d_s.addcmul_(w, rows(m, receivers.ids), value=-1.0))
-        return _join(d_scores), _join(d_value), None, None
+def needs_head_groups(num_edges: int, num_heads: int) -> bool:
+    """Whether the edges of a graph are too many to mix all heads at once."""
+    return group_size(num_edges, num_heads) < num_heads
 
 
 def draw_mask(weights: Tensor, dropout_p: float) -> tuple[Tensor | None, float]:
-    """What of the weights is kept, None for all, and what kept weights are multiplied with."""
+    """A mask of the weights to keep, None for all, and the factor of the kept weights."""
     threshold = round(dropout_p * LANES) / LANES
     if not threshold:
         return None, 1.0
@@ -93,6 +52,73 @@ def draw_mask(weights: Tensor, dropout_p: float) -> tuple[Tensor | None, float]:
 def kept_weights(weights: Tensor, keep: Tensor | None, n: int, scale: float) -> Tensor:
     """The weights of group n after dropout."""
     return weights if keep is None else (weights * keep[n]).mul_(scale)
+
+
+def group_backward(
+    pattern: HeadPatterns,
+    receivers: Segments,
+    weights: Tensor,
+    kept: Tensor,
+    value: Tensor,
+    context: Tensor,
+    d_context: Tensor,
+    d_weights: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Gradients of the scores (M, G) and of the values (S, G, V) of one group of heads.
+
+    d weights = mask scale (d context[receiver] . value[sender]);   d scores = weights (d weights - mean)
+
+    The mean, the sum over a receiver's edges of weights d weights, equals d context[receiver] . context[receiver].
+    ``kept`` are the weights after dropout, ``d_weights`` the gradient of the returned weights or None.
+    """
+    mean = (d_context * context).sum(-1)  # (N, G)
+    d_value = pattern.back_product(kept, d_context)
+    d_scores = pattern.pair_products(kept, d_context, value).mul_(kept)
+    if d_weights is not None:
+        direct = weights * d_weights
+        d_scores += direct
+        mean += segment_sum(direct, receivers)
+    return d_scores.addcmul_(weights, take_rows(mean, receivers.ids), value=-1.0), d_value
+
+
+class _MixEdges(torch.autograd.Function):
+    @staticmethod
+    def forward(  # type: ignore[no-untyped-def]
+        ctx, scores: Tensor, value: Tensor, edges: Edges, dropout_p: float
+    ) -> tuple[Tensor, Tensor]:
+        ctx.set_materialize_grads(False)
+        (M, H), receivers = scores.shape, edges.receivers
+        G = group_size(M, H)
+        weights = scores.new_empty(H // G, M, G)
+        keep, ctx.scale = draw_mask(weights, dropout_p)
+        pattern, contexts = edges.sparsity.heads(G), []
+        for n, w in enumerate(weights):
+            heads = slice(n * G, (n + 1) * G)
+            softmax_into(w, scores[:, heads].contiguous(), receivers)
+            contexts.append(pattern.product(kept_weights(w, keep, n, ctx.scale), value[:, heads].contiguous()))
+        context = _join(contexts)
+        ctx.edges = edges
+        ctx.save_for_backward(weights, keep, value, context)
+        return context, weights.permute(1, 0, 2).reshape(M, H)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d_context: Tensor | None, d_weights: Tensor | None):  # type: ignore[no-untyped-def]
+        weights, keep, value, context = ctx.saved_tensors
+        if d_context is None:
+            d_context = torch.zeros_like(context)
+        G, d_scores, d_values = weights.shape[2], [], []
+        pattern, receivers = ctx.edges.sparsity.heads(G), ctx.edges.receivers
+        for n, w in enumerate(weights):
+            heads, kept = slice(n * G, (n + 1) * G), kept_weights(w, keep, n, ctx.scale)
+            d_group = None if d_weights is None else d_weights[:, heads]
+            grad = d_context[:, heads].contiguous()
+            d_score, d_value = group_backward(
+                pattern, receivers, w, kept, value[:, heads].contiguous(), context[:, heads], grad, d_group
+            )
+            d_scores.append(d_score)
+            d_values.append(d_value)
+        return _join(d_scores), _join(d_values), None, None
 
 
 def _join(groups: list[Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""The edges layout: which receiver attends to which sender, sorted once, used by every layer."""
+"""The edge layout: which receiver attends to which sender, sorted once and used by every layer."""
 
 # N receivers (queries), S senders (keys and values; S = N within one graph), M edges, H heads, V width of a value
 
@@ -7,15 +7,25 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from suite.attention.ragged.segments import Segments, rows, segment_spread, segment_sum
+from suite.attention.ragged.segments import Segments, segment_spread, segment_sum, take_rows
 from suite.attention.ragged.sparse_matrix import Sparsity
 
 
 class Edges:
     """A graph for attention: receiver i attends to the senders j of its edges, sorted by receiver (CSR).
 
-    Build with ``from_index``, once; it keeps what the fast kernels need. ``order`` maps from the sorted order to the
-    caller's: edge k here is the caller's edge ``order[k]``, and is None where the caller's edges were sorted already.
+    Build it once with ``from_index``: it caches what the fast kernels need.
+
+    Attributes:
+        receivers: the N segments of edges that end in each receiver.
+        senders: (M,) int64, the sender of each edge, sorted by receiver.
+        num_senders: S.
+        order: (M,), edge k here is edge ``order[k]`` of the caller; None where the caller's edges were sorted already.
+        sparsity: the same graph as a sparse (N, S) pattern.
+
+    >>> edges = Edges.from_index(torch.tensor([[0, 1, 2], [1, 1, 0]]), 3)
+    >>> edges.senders, edges.receivers.ids
+    (tensor([2, 0, 1]), tensor([0, 1, 1]))
     """
 
     def __init__(self, receivers: Segments, senders: Tensor, num_senders: int, order: Tensor | None = None) -> None:
@@ -27,10 +37,10 @@ class Edges:
 
     @classmethod
     def from_index(cls, edge_index: Tensor, num_receivers: int, num_senders: int | None = None) -> "Edges":
-        """Sort ``edge_index`` (2, M): row 0 sends (key, value), row 1 receives (query).
+        """Sort ``edge_index`` (2, M) by receiver: row 0 is the sender (key, value), row 1 the receiver (query).
 
-        ``num_senders`` is ``num_receivers`` unless given. Raises ValueError for another shape or type and for an edge
-        that points outside the graph.
+        ``num_senders`` defaults to ``num_receivers``. Raises ValueError for another shape or type, and for an edge with
+        a node outside the graph.
         """
         num_senders = num_receivers if num_senders is None else num_senders
         if edge_index.dim() != 2 or len(edge_index) != 2 or edge_index.dtype != torch.int64:
@@ -60,38 +70,38 @@ class Edges:
         return Segments(transposed.offsets), order
 
     def to_receivers(self, x: Tensor) -> Tensor:
-        """The receiver's row for every edge: (N, ...) -> (M, ...), sorted order."""
+        """The row of each edge's receiver, in sorted order: (N, ...) -> (M, ...)."""
         return segment_spread(x, self.receivers)
 
     def to_senders(self, x: Tensor) -> Tensor:
-        """The sender's row for every edge: (S, ...) -> (M, ...), sorted order."""
+        """The row of each edge's sender, in sorted order: (S, ...) -> (M, ...)."""
         return _GatherSenders.apply(x, self)
 
     def sum_by_sender(self, x: Tensor) -> Tensor:
-        """Sum the rows of every sender's edges, sorted order: (M, ...) -> (S, ...)."""
+        """Sum the rows of each sender's edges, given in sorted order: (M, ...) -> (S, ...)."""
         segments, order = self._by_sender
-        return segment_sum(rows(x, order), segments)
+        return segment_sum(take_rows(x, order), segments)
 
     def to_caller(self, weights: Tensor) -> Tensor:
-        """Put (M, ...) from the sorted order into the order of the caller's ``edge_index``."""
+        """Reorder (M, ...) from the sorted order to the order of the caller's ``edge_index``."""
         if self.order is None:
             return weights
         return torch.empty_like(weights).index_copy(0, self.order, weights)
 
     def mask(self) -> Tensor:
-        """The same graph in the dense layout: bool (N, S), True where the receiver may attend to the sender."""
+        """The graph in the dense layout: bool (N, S), True where the receiver may attend to the sender."""
         mask = torch.zeros(len(self.receivers), self.num_senders, dtype=torch.bool, device=self.senders.device)
         mask[self.receivers.ids, self.senders] = True
         return mask
 
 
 class _GatherSenders(torch.autograd.Function):
-    """x[senders], whose gradient sums over the edges sorted by sender instead of scattering."""
+    """x[senders]; the gradient sums over edges sorted by sender instead of scattering."""
 
     @staticmethod
     def forward(ctx, x: Tensor, edges: Edges) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.edges = edges
-        return rows(x, edges.senders)
+        return take_rows(x, edges.senders)
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
@@ -99,9 +109,13 @@ class _GatherSenders(torch.autograd.Function):
 
 
 def add_self_loops(edge_index: Tensor, num_nodes: int) -> Tensor:
-    """Replace the self-loops of ``edge_index`` (2, M) by exactly one for every node, and sort by receiver, then sender.
+    """Replace the self-loops of ``edge_index`` (2, M) by exactly one per node, and sort by receiver, then by sender.
 
-    The caller's edges then line up with the weights a layer returns.
+    Since the result is sorted, the weights that a layer returns are in its order.
+
+    >>> add_self_loops(torch.tensor([[1, 0], [0, 0]]), num_nodes=2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
     """
     loops = torch.arange(num_nodes, device=edge_index.device).expand(2, -1)
     edge_index = torch.cat([edge_index[:, edge_index[0] != edge_index[1]], loops], dim=1)

@@ -1,19 +1,19 @@
-// Softmax attention with dropout on a CPU, forward and backward: a block of queries at a time, nothing kept between.
+// Softmax attention with dropout on a CPU, forward and backward, one block of queries at a time.
 //
-// B batch, H heads, L queries, S keys, D width of a query and a key, V width of a value. Kept for the way back is one
-// number a query, log sum exp of its scores; weights and dropout are made again.
+// B batch, H heads, L queries, S keys, D width of a query and a key, V width of a value. Saved for the backward pass is
+// one number per query, log sum exp of its scores; weights and dropout are computed again.
 
 #include "products.h"
 
 template <class T>
-struct Array {  // rows (b, h, n) of contiguous numbers
+struct TensorArgument {  // rows (b, h, n) of contiguous numbers
   T* data;
   int64_t strides[4];
   T* row(int64_t b, int64_t h, int64_t n = 0) const { return data + b * strides[0] + h * strides[1] + n * strides[2]; }
   int64_t stride() const { return strides[2]; }
 };
 
-// Where a product writes rows of an array: there, where they hold whole vectors, else into scratch that is copied.
+// Where a product writes rows of a tensor: in place if they hold whole vectors, else into scratch that is copied.
 template <class T>
 class Output {
  public:
@@ -35,26 +35,26 @@ class Output {
 };
 
 template <class T>
-struct Call {
+struct DenseArguments {
   int64_t B, H, L, S, D, V, threads, causal;
   double scale, dropout;
   uint64_t seed;
-  Array<T> query, key, value, context;
-  Array<const uint8_t> mask;  // (B, H, L, S), 1 = may attend; data null: all may
-  T* normaliser;              // (B, H, L)
+  TensorArgument<T> query, key, value, context;
+  TensorArgument<const uint8_t> mask;  // (B, H, L, S), 1 = may attend; null data: all may
+  T* normaliser;                       // (B, H, L)
 };
 
 template <class T>
-struct Gradients {
-  Array<T> context, query, key, value;
+struct DenseGradients {
+  TensorArgument<T> context, query, key, value;
 };
 
 template <class T>
-constexpr T FORBIDDEN = static_cast<T>(-1e30);  // added to a score, it makes the weight 0
+constexpr T FORBIDDEN = static_cast<T>(-1e30);  // added to a score, gives the weight 0
 
-// Queries at a time: 128 KiB of scores, and whole tiles; fewer where the causal order then leaves out more.
+// Queries in a block: 128 KiB of scores, whole tiles; fewer for causal attention, which then skips more pairs.
 template <class T>
-static int64_t block_size(const Call<T>& call) {
+static int64_t block_size(const DenseArguments<T>& call) {
   const int64_t fitting = (1 << 17) / static_cast<int64_t>(sizeof(T)) / std::max<int64_t>(padded<T>(call.S), 1);
   const int64_t most = call.causal ? std::clamp<int64_t>(call.L / 4 / 6 * 6, 24, 48) : 96;
   return std::clamp<int64_t>(fitting / 6 * 6, 12, most);
@@ -64,7 +64,7 @@ static int64_t block_size(const Call<T>& call) {
 template <class T>
 class Head {
  public:
-  explicit Head(const Call<T>& call)
+  explicit Head(const DenseArguments<T>& call)
       : call(call), stride(padded<T>(call.S)), keys(stride * call.D),
         scores(block_size(call) * stride), bias(stride), row_bias(stride) {}
 
@@ -77,7 +77,7 @@ class Head {
     pack_transposed(call.D, reach, call.key.row(b, h), call.key.stride(), keys + 0, static_cast<T>(call.scale));
   }
 
-  // Scores of the queries first to first + rows; keys from ``end`` on are forbidden to all of them.
+  // Scores of queries first to first + rows; keys from ``end`` on are forbidden to all of them.
   void score(int64_t first, int64_t rows) {
     const Left<T> queries{call.query.row(b, h, first), call.query.stride(), 1};
     end = stop(first + rows - 1);
@@ -86,7 +86,7 @@ class Head {
 
   Dropout<T> dropout(int64_t l) const { return {call.dropout, call.seed, static_cast<uint64_t>(n * call.L + l)}; }
 
-  // Forbid what the mask and the order forbid in row i; returns the padded number of keys that are left.
+  // Apply the mask and the causal order to row i; returns the padded number of keys that may be allowed.
   int64_t forbid(int64_t first, int64_t i, T*& row) {
     row = scores + i * stride;
     const int64_t own = stop(first + i), wide = (own + WIDTH<T> - 1) / WIDTH<T> * WIDTH<T>;
@@ -100,17 +100,17 @@ class Head {
     return wide;
   }
 
-  const Call<T>& call;
+  const DenseArguments<T>& call;
   const int64_t stride;
   int64_t n = 0, b = 0, h = 0, reach = 0, end = 0;
   Buffer<T> keys, scores;
 
  private:
-  // How many keys query l may attend to at most: the last query meets the last key.
+  // The number of keys that query l may attend to at most: the last query is at the last key.
   int64_t stop(int64_t l) const {
     return call.causal ? std::clamp<int64_t>(l + 1 + call.S - call.L, 0, reach) : reach;
   }
-  // A row of the mask as what is added to scores; returns where its last key ends.
+  // A row of the mask as a bias of the scores; returns one past its last allowed key.
   int64_t read_mask(const uint8_t* row, T* to) const {
     int64_t last = 0;
     const int64_t step = call.mask.strides[3];
@@ -125,7 +125,7 @@ class Head {
 };
 
 template <class T>
-static void forward(const Call<T>& call) {
+static void forward(const DenseArguments<T>& call) {
   const int64_t size = block_size(call), wide_value = padded<T>(call.V);
 #pragma omp parallel num_threads(int(call.threads))
   {
@@ -144,7 +144,7 @@ static void forward(const Call<T>& call) {
           const Dropout<T> drop = head.dropout(first + i);
           Vector<T> tops = all(FORBIDDEN<T>), sums{};
           for (int64_t s = 0; s < wide; s += WIDTH<T>) tops = load(row + s) > tops ? load(row + s) : tops;
-          const T top = std::max(largest<T>(tops), FORBIDDEN<T> / 2);  // so that an empty row has weights of 0
+          const T top = std::max(largest<T>(tops), FORBIDDEN<T> / 2);  // an empty row then has weights 0
           for (int64_t s = 0; s < wide; s += WIDTH<T>) {
             const Vector<T> x = power(load(row + s) - top);
             store(row + s, x);
@@ -163,11 +163,11 @@ static void forward(const Call<T>& call) {
   }
 }
 
-// Keys and queries are packed with the scale, so that scores and both gradients have it.
+// Keys and queries are packed with the scale, so that scores and both gradients contain it.
 //
 // d weights = dropout (d context . value);   d scores = weights (d weights - sum over keys of weights d weights).
 template <class T>
-static void backward(const Call<T>& call, const Gradients<T>& grad) {
+static void backward(const DenseArguments<T>& call, const DenseGradients<T>& grad) {
   const int64_t size = block_size(call), wide_value = padded<T>(call.V), wide_key = padded<T>(call.D);
 #pragma omp parallel num_threads(int(call.threads))
   {
@@ -227,8 +227,8 @@ static void backward(const Call<T>& call, const Gradients<T>& grad) {
 }
 
 #define FOR(T)                                                                                                         \
-  void attention_forward_##T(const Call<T>* call) { forward(*call); }                                                  \
-  void attention_backward_##T(const Call<T>* call, const Gradients<T>* grad) { backward(*call, *grad); }
+  void attention_forward_##T(const DenseArguments<T>* call) { forward(*call); }                                        \
+  void attention_backward_##T(const DenseArguments<T>* call, const DenseGradients<T>* grad) { backward(*call, *grad); }
 extern "C" {
 FOR(float)
 FOR(double)

@@ -1,25 +1,25 @@
-// GAT's attention along the edges of a graph on a CPU: one visit to every edge, nothing between score and context.
+// The attention of GAT along the edges of a graph on a CPU: one visit to every edge, no intermediate arrays.
 //
-// N receivers, S senders, M edges, H heads, V width of a value. Receiver i owns the edges offsets[i] to offsets[i + 1],
-// edge e comes from the sender column[e]. Arrays are contiguous, the numbers of a node or an edge beside one another.
-// Every node is written by one thread, so sums do not depend on the number of threads.
+// N receivers, S senders, M edges, H heads, V width of a value. Receiver i has the edges offsets[i] to offsets[i + 1];
+// edge e comes from sender column[e]. Arrays are contiguous, with the numbers of a node or an edge adjacent. Every node
+// is written by one thread, so sums do not depend on the number of threads.
 
 #include "products.h"
 
 template <class T>
-struct Graph {
+struct EdgeArguments {
   int64_t N, S, H, V, threads;
   const int32_t *offsets, *column;                  // by receiver
-  const int32_t *back_offsets, *receiver, *number;  // by sender: its entry t is the edge number[t]
+  const int32_t *back_offsets, *receiver, *number;  // by sender: entry t is edge number[t]
   double slope, dropout;
   uint64_t seed;
   const T *query, *key, *value;  // terms of a score (N, H) and (S, H); (S, H, V)
-  T *weights, *context;          // (M, H), whole; (N, H, V)
+  T *weights, *context;          // (M, H), before dropout; (N, H, V)
 };
 
 template <class T>
-struct GraphGradients {
-  const T *context, *weights;       // weights: null where none come back
+struct EdgeGradients {
+  const T *context, *weights;       // weights: null without a gradient
   T *scores, *query, *key, *value;  // (M, H), then as above
 };
 
@@ -29,10 +29,10 @@ static inline Vector<T> score(Vector<T> sum, T slope) {
   return sum < 0 ? sum * slope : sum;
 }
 
-// HEADS and DIM are H and V where the compiler is told, whose loops are then written out, else 0. Heads go a vector at
-// a time, of which the first ``here`` count.
+// HEADS and DIM are H and V where they are known at compile time, which unrolls the loops, else 0. Heads are processed
+// one vector at a time, of which the first ``here`` entries count.
 template <class T, int HEADS, int DIM>
-static void forward(const Graph<T> graph) {
+static void forward(const EdgeArguments<T> graph) {
   const int64_t H = HEADS ? HEADS : graph.H, V = DIM ? DIM : graph.V;
   const Dropout<T> drop(graph.dropout, graph.seed, 0);
   const T slope = static_cast<T>(graph.slope);
@@ -65,10 +65,10 @@ static void forward(const Graph<T> graph) {
     }
 }
 
-// d weights = dropout (d context[receiver] . value[sender]);   d scores = weights (d weights - their mean), on through
-// the LeakyReLU.
+// d weights = dropout (d context[receiver] . value[sender]);   d scores = weights (d weights - their mean), then
+// through LeakyReLU.
 template <class T, int HEADS, int DIM>
-static void to_receivers(const Graph<T> graph, const GraphGradients<T> grad) {
+static void to_receivers(const EdgeArguments<T> graph, const EdgeGradients<T> grad) {
   const int64_t H = HEADS ? HEADS : graph.H, V = DIM ? DIM : graph.V;
   const Dropout<T> drop(graph.dropout, graph.seed, 0);
   const T slope = static_cast<T>(graph.slope);
@@ -97,7 +97,7 @@ static void to_receivers(const Graph<T> graph, const GraphGradients<T> grad) {
 }
 
 template <class T, int HEADS, int DIM>
-static void to_senders(const Graph<T> graph, const GraphGradients<T> grad) {
+static void to_senders(const EdgeArguments<T> graph, const EdgeGradients<T> grad) {
   const int64_t H = HEADS ? HEADS : graph.H, V = DIM ? DIM : graph.V;
   const Dropout<T> drop(graph.dropout, graph.seed, 0);
 #pragma omp parallel for schedule(static) num_threads(int(graph.threads)) firstprivate(graph, grad, drop)
@@ -118,7 +118,7 @@ static void to_senders(const Graph<T> graph, const GraphGradients<T> grad) {
     }
 }
 
-// out[r] = sum over the entries e of row r of values[order[e]] dense[column[e]], some vectors of a row in registers.
+// out[r] = sum over entries e of row r of values[order[e]] dense[column[e]], vectors of a row in registers.
 template <class T, int VECTORS>
 static void product_row(int64_t begin, int64_t end, int64_t width, const int32_t* column, const int32_t* order,
                         const T* values, const T* dense, T* out) {
@@ -149,22 +149,24 @@ static void sparse_product(int64_t rows, int64_t width, int64_t threads, const i
 }
 
 template <class T>
-static void graph_forward(const Graph<T>& graph) {
+static void graph_forward(const EdgeArguments<T>& graph) {
   if (graph.H == 8 && graph.V == 8) forward<T, 8, 8>(graph);
   else if (graph.H == 1) forward<T, 1, 0>(graph);
   else forward<T, 0, 0>(graph);
 }
 
 template <class T>
-static void graph_backward(const Graph<T>& graph, const GraphGradients<T>& grad) {
+static void graph_backward(const EdgeArguments<T>& graph, const EdgeGradients<T>& grad) {
   if (graph.H == 8 && graph.V == 8) to_receivers<T, 8, 8>(graph, grad), to_senders<T, 8, 8>(graph, grad);
   else if (graph.H == 1) to_receivers<T, 1, 0>(graph, grad), to_senders<T, 1, 0>(graph, grad);
   else to_receivers<T, 0, 0>(graph, grad), to_senders<T, 0, 0>(graph, grad);
 }
 
 #define FOR(T)                                                                                                         \
-  void graph_forward_##T(const Graph<T>* graph) { graph_forward(*graph); }                                             \
-  void graph_backward_##T(const Graph<T>* graph, const GraphGradients<T>* grad) { graph_backward(*graph, *grad); }     \
+  void graph_forward_##T(const EdgeArguments<T>* graph) { graph_forward(*graph); }                                     \
+  void graph_backward_##T(const EdgeArguments<T>* graph, const EdgeGradients<T>* grad) {                               \
+    graph_backward(*graph, *grad);                                                                                     \
+  }                                                                                                                    \
   void sparse_product_##T(int64_t rows, int64_t width, int64_t threads, const int32_t* offsets, const int32_t* column, \
                           const int32_t* order, const T* values, const T* dense, T* out) {                             \
     sparse_product(rows, width, threads, offsets, column, order, values, dense, out);                                  \

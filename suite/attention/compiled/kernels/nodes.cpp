@@ -1,10 +1,10 @@
-// What lies beside the edges: dropout of any array, and one visit to every node before its edges are visited.
+// Kernels for nodes: dropout of any array, and the terms of GAT's scores in one visit to every node.
 //
 // N nodes, H heads, V width of a head. Arrays are contiguous.
 
 #include "products.h"
 
-// Dropout of n numbers, which is its own way back.
+// Dropout of n numbers; the same function is its backward pass.
 template <class T>
 static void drop_entries(int64_t n, int64_t threads, double p, uint64_t seed, const T* from, T* to) {
   const Dropout<T> drop(p, seed, 0);
@@ -12,9 +12,9 @@ static void drop_entries(int64_t n, int64_t threads, double p, uint64_t seed, co
   for (int64_t i = 0; i < n; i += WIDTH<T>) store(to + i, drop(load(from + i, n - i), i), n - i);
 }
 
-// GAT's terms of the scores (Velickovic et al. 2018, eq. 3), query_vector . x and key_vector . x, and dropout of x.
+// The terms of GAT's scores (Velickovic et al. 2018, eq. 3), query_vector . x and key_vector . x, and dropout of x.
 template <class T>
-struct Nodes {
+struct NodeArguments {
   int64_t N, H, V, threads;
   double dropout;
   uint64_t seed;
@@ -29,7 +29,7 @@ struct NodeGradients {
 };
 
 template <class T>
-static void spread(const Nodes<T> nodes) {
+static void spread(const NodeArguments<T> nodes) {
   const int64_t H = nodes.H, V = nodes.V, wide = H * V;
   const Dropout<T> drop(nodes.dropout, nodes.seed, 0);
 #pragma omp parallel for schedule(static) num_threads(int(nodes.threads)) firstprivate(nodes, drop)
@@ -45,9 +45,9 @@ static void spread(const Nodes<T> nodes) {
   }
 }
 
-// Sums over nodes are made in as many parts whatever the number of threads, so that they do not depend on it.
+// Sums over nodes use a fixed number of partial sums, so they do not depend on the number of threads.
 template <class T>
-static void gather(const Nodes<T> nodes, const NodeGradients<T> grad) {
+static void gather(const NodeArguments<T> nodes, const NodeGradients<T> grad) {
   constexpr int64_t PARTS = 32;
   const int64_t H = nodes.H, V = nodes.V, wide = H * V;
   const Dropout<T> drop(nodes.dropout, nodes.seed, 0);
@@ -82,8 +82,8 @@ static void gather(const Nodes<T> nodes, const NodeGradients<T> grad) {
   void dropout_##T(int64_t n, int64_t threads, double p, uint64_t seed, const T* from, T* to) {                        \
     drop_entries(n, threads, p, seed, from, to);                                                                       \
   }                                                                                                                    \
-  void nodes_forward_##T(const Nodes<T>* nodes) { spread(*nodes); }                                                    \
-  void nodes_backward_##T(const Nodes<T>* nodes, const NodeGradients<T>* grad) { gather(*nodes, *grad); }
+  void nodes_forward_##T(const NodeArguments<T>* nodes) { spread(*nodes); }                                            \
+  void nodes_backward_##T(const NodeArguments<T>* nodes, const NodeGradients<T>* grad) { gather(*nodes, *grad); }
 extern "C" {
 FOR(float)
 FOR(double)

@@ -7,7 +7,7 @@
 #include "vectors.h"
 
 template <class T>
-constexpr int PANEL = 2 * WIDTH<T>;  // columns of a right operand that stand together
+constexpr int PANEL = 2 * WIDTH<T>;  // adjacent columns of a packed right operand
 
 template <class T>
 static int64_t padded(int64_t columns) {
@@ -29,7 +29,7 @@ class Buffer {
   T* data;
 };
 
-// The right operand of a product, scale times (depth, columns), as panels of PANEL columns, filled up with zeros.
+// Pack scale times the right operand (depth, columns) into panels of PANEL columns, padded with zeros.
 template <class T>
 static void pack(int64_t depth, int64_t columns, const T* from, int64_t stride, T* to, T scale = 1) {
   for (int64_t n = 0; n < columns; n += PANEL<T>) {
@@ -47,7 +47,7 @@ static void pack(int64_t depth, int64_t columns, const T* from, int64_t stride, 
   }
 }
 
-// The same of the transpose: ``from`` is (columns, depth).
+// ``pack`` of the transpose: ``from`` is (columns, depth).
 template <class T>
 static void pack_transposed(int64_t depth, int64_t columns, const T* from, int64_t stride, T* to, T scale = 1) {
   for (int64_t n = 0; n < columns; n += PANEL<T>, to += depth * PANEL<T>) {
@@ -88,7 +88,7 @@ static inline void add_scaled(int64_t size, T scale, const T* from, T* to) {
   for (; i < size; ++i) to[i] += scale * from[i];
 }
 
-// One left operand: entry (i, k) stands at data[i * row + k * column].
+// A left operand: entry (i, k) is data[i * row + k * column].
 template <class T>
 struct Left {
   const T* data;
@@ -123,8 +123,8 @@ static void tiles(int64_t rows, int64_t depth, Left<T> a, const T* panel, T* out
   if (rows == 5) tile<T, 5, VECTORS>(depth, a, panel, out, stride, add);
 }
 
-// out (rows, columns) = a (rows, depth) b, or += with ``add``; b was packed at ``packed`` depth, of which the first
-// ``depth`` count. Rows of ``out`` are ``stride`` apart and padded: what lies behind ``columns`` in a panel is written.
+// out (rows, columns) = a (rows, depth) b, or += with ``add``; b was packed with depth ``packed``, of which the first
+// ``depth`` rows count. Rows of ``out`` are ``stride`` apart and padded: the padding of a panel is overwritten.
 template <class T>
 static void product(int64_t rows, int64_t columns, int64_t depth, Left<T> a, const T* b, int64_t packed, T* out,
                     int64_t stride, bool add = false) {

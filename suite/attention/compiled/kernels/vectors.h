@@ -1,4 +1,4 @@
-// Vectors of the machine, in the words of GCC: arithmetic, e^x, and dropout that needs no mask in memory.
+// Vectors in the vector extension of GCC: arithmetic, e^x, and dropout without a mask in memory.
 #pragma once
 
 #include <cmath>
@@ -18,8 +18,8 @@ template <class T>
 struct Types {
   using Signed = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
   using Unsigned = std::make_unsigned_t<Signed>;
-  typedef T Vector __attribute__((vector_size(BYTES), aligned(alignof(T)), may_alias));  // may stand anywhere
-  typedef Signed Choice __attribute__((vector_size(BYTES)));  // all bits of an entry, or none
+  typedef T Vector __attribute__((vector_size(BYTES), aligned(alignof(T)), may_alias));  // unaligned loads
+  typedef Signed Choice __attribute__((vector_size(BYTES)));  // all bits of an entry set, or none
   typedef Unsigned Words __attribute__((vector_size(BYTES)));
 };
 template <class T>
@@ -35,7 +35,7 @@ template <class T>
 static inline void store(T* to, Vector<T> x) {
   *reinterpret_cast<Vector<T>*>(to) = x;
 }
-// The first of a vector's entries, as many as there are; the others are 0 and stay where they are.
+// Load or store the first ``entries`` of a vector; the others are 0 when loaded and not stored.
 template <class T>
 static inline Vector<T> load(const T* from, int64_t entries) {
   if (entries >= WIDTH<T>) return load(from);
@@ -58,7 +58,7 @@ static inline T sum(Vector<T> x) {
     for (int i = 0; i < half; ++i) x[i] += x[i + half];
   return x[0];
 }
-// The sums of as many vectors as each has entries: log2 rounds of interleaving and adding, as many as for one alone.
+// The sums of WIDTH vectors as one vector: log2 WIDTH rounds of interleaving and adding.
 template <class T>
 static inline Vector<T> sums(Vector<T>* x) {
   typename Types<T>::Choice even{}, odd{};
@@ -75,8 +75,8 @@ static inline T largest(Vector<T> x) {
   return top;
 }
 
-// e^x for x <= 0, and 0 below -87, where normal floats end: 2^n e^r with |r| <= ln 2 / 2 and the polynomial of Cephes'
-// expf, within 2 units in the last place.
+// e^x for x <= 0, and 0 below -87, the range of normal floats: 2^n e^r with |r| <= ln 2 / 2 and the polynomial of
+// Cephes' expf, within 2 units in the last place.
 static inline Vector<float> power(Vector<float> x) {
   using Whole = Types<float>::Choice;
   const Vector<float> inside = x < -87.0f ? all(-87.0f) : x, rounder = all(12582912.0f);  // 1.5 x 2^23
@@ -96,10 +96,10 @@ static inline Vector<double> power(Vector<double> x) {
   return x;
 }
 
-// Dropout of one row, as a function of (seed, row, column), so that the way back asks again instead of remembering.
+// Dropout of one row as a function of (seed, row, column), which the backward pass computes again.
 //
-// splitmix64 (Steele et al. 2014) makes two keys of seed and row; a 32-bit mixer (Wellons 2018, "lowbias32") makes the
-// number of a column from them. An entry is kept where its number is at least p 2^32. float and double draw alike.
+// splitmix64 (Steele et al. 2014) makes two keys from seed and row; a 32-bit mixer (Wellons 2018, "lowbias32") makes
+// the number of a column from them. An entry is kept if its number is at least p 2^32. float and double agree.
 template <class T>
 class Dropout {
   using Unsigned = typename Types<T>::Unsigned;
@@ -116,7 +116,7 @@ class Dropout {
     for (int i = 0; i < WIDTH<T>; ++i) first[i] = static_cast<Unsigned>(x & 0xffffffff) + i;
     second = Words{} + static_cast<Unsigned>(x >> 32);
   }
-  // What is left of the weights x at ``column`` and after.
+  // Dropout of the weights x, the first of which is at ``column``.
   Vector<T> operator()(Vector<T> x, int64_t column) const {
     if (!threshold) return x;
     const typename Types<T>::Choice keep = draw(column) >= threshold;
