@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from timing import interleaved, show
 from torch import Tensor, nn
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.training.build import build_module
 from tasks.documents.batch import Batches, DocumentBatch, Documents
 

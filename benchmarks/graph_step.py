@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from timing import implementations, interleaved, show
 from torch import Tensor, nn
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.data.source import Resolved
 from suite.errors import UserError
 from suite.training.build import build_data, build_module

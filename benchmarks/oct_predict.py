@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.training.build import build_module
 from tasks.oct.phantom import CLASSES, simulate
 from tasks.oct.predict import ScanPredictor

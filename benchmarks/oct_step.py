@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from timing import interleaved, show
 from torch import Tensor, nn
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.training.build import build_data, build_module
 
 BATCH = 128

@@ -12,7 +12,7 @@ import torch
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.training.build import build_data
 from tasks.recommender.clicks import auc, group_auc
 from tasks.recommender.data import RecommenderData

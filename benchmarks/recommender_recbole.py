@@ -64,7 +64,7 @@ for _ in sys.stdin:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    from suite.config import compose
+    from suite.config.compose import compose
     from suite.training.build import build_data, build_module
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from timing import implementations, interleaved, show
 from torch import Tensor, nn
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.build import build_data, build_module
 from tasks.recommender.batches import EvaluationHistories, batch_sizes

@@ -10,7 +10,7 @@ import time
 
 import torch
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.training.build import build_module
 from tasks.recommender.data import SyntheticData
 

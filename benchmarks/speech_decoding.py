@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.training.build import build_data, build_module
 from suite.training.load import restore
 from tasks.speech.search.beam import BeamSearch

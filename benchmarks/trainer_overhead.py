@@ -19,7 +19,7 @@ import torch
 from graph_step import cora
 from timing import interleaved
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.training.batches.order import EpochOrder
 from suite.training.build import build_data, build_module, build_trainer
 from tasks.graph.data import GraphData

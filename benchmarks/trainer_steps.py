@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from trainer_overhead import default, show
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.config.packages import options as presets
 from suite.errors import UserError
 from suite.training.build import build_data, build_module, instantiate

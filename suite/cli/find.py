@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
     output = options.pop("output", None)
     if output is not None and not output.endswith(".csv"):
         raise UserError(f"output={output} must end in .csv")
-    from suite.config import compose
+    from suite.config.compose import compose
     from suite.training.callbacks.signals import Interrupted
 
     config = compose(words)

@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(USAGE)
         return 0 if argv else 2
-    from suite.config import compose
+    from suite.config.compose import compose
     from suite.sweep.space import objective, parse, wandb_config
 
     words, folder = _resumed(argv) if "--resume" in argv else (argv, None)

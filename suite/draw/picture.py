@@ -1,5 +1,6 @@
 """A picture of one record: HTML or PNG, shown by notebooks and saved to files."""
 
+import html
 import io
 import re
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture", "save_all"]
 
-PAGE = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>\n<body>\n{body}\n'
 MAX_NAME = 80  # characters of a file name, without its ending
 
 
@@ -68,15 +68,10 @@ class Picture:
         path = Path(folder) / (file_name or self.file_name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self._page() if isinstance(self.content, str) else self.content)
+            path.write_bytes(_page(self.name, self.content) if isinstance(self.content, str) else self.content)
         except OSError as error:
             raise UserError(f"the picture {path} cannot be written: {error.strerror}; choose another folder") from error
         return path
-
-    def _page(self) -> bytes:
-        import html
-
-        return PAGE.format(title=html.escape(self.name), body=f"{self.content}\n</body></html>").encode()
 
     def _repr_html_(self) -> str | None:
         return self.content if isinstance(self.content, str) else None
@@ -99,6 +94,12 @@ def save_all(pictures: Iterable[Picture], folder: str | Path) -> Iterator[Path]:
         name = name if used[name] == 1 else numbered
         used.setdefault(name, 1)
         yield picture.save(folder, name)
+
+
+def _page(title: str, body: str) -> bytes:
+    """A complete HTML page that needs no other file."""
+    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title>'
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'.encode()
 
 
 def _numbered(name: str, number: int) -> str:

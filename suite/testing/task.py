@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.training.state import checkpoint_file
 
 

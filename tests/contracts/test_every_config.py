@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from suite.cli.tasks import find_tasks
-from suite.config import compose
+from suite.config.compose import compose
 from suite.config.packages import options
 from suite.training.build import _targets, build_data, build_module, build_trainer, instantiate
 from suite.training.run.launch import launch

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from suite.cli.data import state
-from suite.config import compose
+from suite.config.compose import compose
 from suite.data.source import Source
 from suite.errors import UserError
 from suite.training.build import build_data

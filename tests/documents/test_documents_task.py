@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.testing import TaskContract
 from suite.training.run.launch import launch
 from tasks.documents.batch import Batches

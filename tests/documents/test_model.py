@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from suite.attention.ragged.segments import Segments
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.build import build_data, build_module
 from tasks.documents.batch import DocumentBatch

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.build import build_data, build_module, build_trainer
 from tasks.documents.vectors import read_vectors

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.find import memory, rate, size
 from suite.find.rate import Point, RangeTest, suggest

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.testing import TaskContract
 from suite.training.run.launch import launch

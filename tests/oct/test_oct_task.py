@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from suite.cli.predict import build_predictor
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.testing import TaskContract
 from suite.training.load import restore

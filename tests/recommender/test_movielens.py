@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.data.source import Resolved
 from suite.training.build import build_data, instantiate
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.training.run.launch import launch
 from tests.cli.conftest import Attn, attn  # noqa: F401
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from suite.cli.evaluate import evaluate_checkpoint
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.testing import TaskContract
 from suite.training.run.launch import launch

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.training.build import build_module
 from tasks.speech.models.recognizer import Recogniser
 from tasks.speech.units import SPECIAL

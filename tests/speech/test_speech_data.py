@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.build import build_data
 from tasks.speech.batch import Batches, SpeechBatch

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from suite.cli.predict import build_predictor
-from suite.config import compose
+from suite.config.compose import compose
 from suite.draw.speech import draw_alignment
 from suite.errors import UserError
 from suite.training.run.launch import launch

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.testing import TaskContract
 from suite.training.run.launch import launch
 from tests.speech.conftest import SMALL, SMALL_LAS, SMALL_LSTM

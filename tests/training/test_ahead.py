@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.batches.order import TrainingBatches
 from suite.training.batches.prefetch import Prefetch

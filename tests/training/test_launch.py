@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from suite.cli.main import main
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.run import directory
 from suite.training.run.cluster import Cluster

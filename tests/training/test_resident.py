@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.batches.resident import on_device
 from suite.training.run import process as running

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from suite.config import compose
+from suite.config.compose import compose
 from tests.training import processes
 
 TASKS = {

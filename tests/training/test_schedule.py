@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.build import build_data, build_module, build_trainer
 from suite.training.schedule import CosineSchedule, InverseSquareRootSchedule, LinearSchedule, Schedule

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from suite.cli.evaluate import evaluate_checkpoint
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.processes import sharded_weights
 from suite.training.run import process as running

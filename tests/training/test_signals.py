@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from suite.cli.main import main
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.run import process as running
 from suite.training.state import checkpoint_file

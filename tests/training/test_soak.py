@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.training.run.launch import launch
 
 SMALL = ["task=graph", "data=graph/synthetic", "debug=one_pass"]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.callbacks.averaging import WeightAveraging
 from suite.training.compile import compile_parts

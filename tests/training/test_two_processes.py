@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from suite.cli.evaluate import evaluate_checkpoint
-from suite.config import compose
+from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.run import process as running
 from tests.training import processes

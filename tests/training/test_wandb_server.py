@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import wandb
 
-from suite.config import compose
+from suite.config.compose import compose
 from suite.training.base_task_module import BaseTaskModule
 from suite.training.run.launch import launch
 from suite.training.state import checkpoint_file
