@@ -1,4 +1,4 @@
-"""``attn predict``: a checkpoint and files of the task's natural kind in, one record a line out."""
+"""``attn predict``: predictions for your own files, one record a line."""
 
 import csv
 import json
@@ -6,75 +6,64 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from suite.cli.options import parse
 from suite.errors import UserError
 
-USAGE = """usage: attn predict ckpt=PATH input=PATH|- [output=FILE.jsonl|FILE.csv|FILE.html] [KEY=VALUE ...]
+if TYPE_CHECKING:
+    from suite.predictor import Predictor
 
-Applies a trained model to files of your own; what they hold is said in the task's README. One record a line goes to
-output, or as JSON Lines to standard output; input=- reads standard input. An .html is a page for people, with what the
-attention saw. Overrides change the recorded config, for example predict.top_words=5."""
-FORMS = (".jsonl", ".csv", ".html")
+__all__ = ["main"]
 
+USAGE = """usage: attn predict ckpt=PATH input=PATH|- [output=FILE.jsonl|FILE.csv] [draw=DIR] [KEY=VALUE ...]
 
-class Predictor(Protocol):
-    """What the key ``predict`` of a task names; built with ``net`` and the checkpoint's ``facts``."""
+Applies a trained model to your own files; the README of the task describes their format. PATH of ckpt is a checkpoint
+file or the directory of a run; input=- reads standard input.
 
-    def read(self, path: str) -> Iterator[Any]:
-        """The records of a file, of ``-`` for standard input; raises UserError naming file and row."""
-        ...
-
-    def predict(self, records: Iterable[Any]) -> Iterator[dict[str, Any]]:
-        """One plain dict for every record, in order."""
-        ...
-
-    def draw(self, records: Iterable[Any]) -> Iterator[str]:
-        """A piece of HTML for every record, in order: the answer, and what the attention saw."""
-        ...
+output=FILE   one record a line; without it, JSON Lines on standard output
+draw=DIR      also one picture for each record: the prediction and where the attention is
+KEY=VALUE     changes the recorded config, for example predict.batch_size=8"""
+FORMATS = (".jsonl", ".csv")
 
 
 def main(argv: list[str]) -> int:
-    """Write the predictions, and return 0."""
+    """Write the predictions; return 0."""
     if not argv or argv[0] in ("-h", "--help"):
         print(USAGE)
         return 0 if argv else 2
     options = parse(argv, "predict")
-    ckpt, source, output = (options.pop(name, None) for name in ("ckpt", "input", "output"))
+    ckpt, source, output, folder = (options.pop(name, None) for name in ("ckpt", "input", "output", "draw"))
     if ckpt is None or source is None:
         raise UserError(
             "attn predict needs ckpt=PATH and input=PATH, for example ckpt=RUN/checkpoints/best.ckpt input=-"
         )
-    if output is not None and Path(output).suffix not in FORMS:
-        raise UserError(f"output={output} should end in {', '.join(FORMS)}, which says what is written")
+    if output is not None and Path(output).suffix not in FORMATS:
+        raise UserError(f"output={output} must end in {' or '.join(FORMATS)}; pictures are written with draw=DIR")
     if source != "-" and not Path(source).exists():
-        raise UserError(f"input={source} does not exist; give a path from here, or - for standard input")
-    predictor = build_predictor(Path(ckpt), [f"{key}={value}" for key, value in options.items()])
-    records = predictor.read(source)
+        raise UserError(f"input={source} does not exist; give the path of a file or folder, or - for standard input")
+    from suite.api.model import load
+
+    predictor = load(ckpt, *(f"{key}={value}" for key, value in options.items())).predictor
+    predictions = _predictions(predictor, source, folder)
     if output is None:
-        _write_lines(predictor.predict(records), sys.stdout)
+        _write_lines(predictions, sys.stdout)
         return 0
     with _replacing(Path(output)) as stream:
-        if output.endswith(".html"):
-            if not hasattr(predictor, "draw"):
-                raise UserError(f"output={output}: this task draws no page; write a .jsonl or .csv")
-            _write_page(predictor.draw(records), stream)
-        else:
-            (_write_table if output.endswith(".csv") else _write_lines)(predictor.predict(records), stream)
+        (_write_table if output.endswith(".csv") else _write_lines)(predictions, stream)
     return 0
 
 
-def build_predictor(path: Path, overrides: list[str]) -> Predictor:
-    """The predictor of a checkpoint's task, around its trained network; raises UserError where a task has none."""
-    from suite.training.build import instantiate
-    from suite.training.load import restore
+def _predictions(predictor: "Predictor[Any, Any]", source: str, folder: str | None) -> Iterator[dict[str, Any]]:
+    """The predictions of a file; with ``folder`` also their pictures, from the same forward pass."""
+    if folder is None:
+        yield from predictor.predict(predictor.read(source))
+        return
+    from suite.draw.picture import PictureFolder
 
-    config, module, facts = restore(path, overrides)
-    if not config.get("predict"):
-        raise UserError(f"task={config['task_name']} has no predict; its yaml names none")
-    predictor: Predictor = instantiate(config["predict"], "predict", net=module.net, facts=facts)
-    return predictor
+    pictures = PictureFolder(folder)
+    for result in predictor.results(predictor.read(source), attention=True):
+        yield {**predictor.answer(result), "picture": str(pictures.save(predictor.picture(result)))}
 
 
 def _write_lines(predictions: Iterable[dict[str, Any]], stream: TextIO) -> None:
@@ -83,7 +72,7 @@ def _write_lines(predictions: Iterable[dict[str, Any]], stream: TextIO) -> None:
 
 
 def _write_table(predictions: Iterable[dict[str, Any]], stream: TextIO) -> None:
-    """A CSV table; what is no plain value becomes JSON in its cell."""
+    """A CSV table; lists and dicts are JSON in their cell."""
     writer = None
     for prediction in predictions:
         cells = {
@@ -96,23 +85,13 @@ def _write_table(predictions: Iterable[dict[str, Any]], stream: TextIO) -> None:
         writer.writerow(cells)
 
 
-def _write_page(pieces: Iterable[str], stream: TextIO) -> None:
-    """One HTML file that needs nothing beside it."""
-    stream.write(
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Predictions</title></head>\n<body>\n'
-    )
-    for piece in pieces:
-        stream.write(piece + "\n<hr>\n")
-    stream.write("</body></html>\n")
-
-
 @contextmanager
 def _replacing(path: Path) -> Iterator[TextIO]:
-    """A file that appears whole or not at all: an error in row 900 leaves nothing that looks finished."""
+    """A file that is written completely or not at all: after an error in record 900 there is no partial file."""
     from suite.data.files import replacing
 
     try:
         with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
             yield stream
     except OSError as error:
-        raise UserError(f"output={path} cannot be written: {error.strerror}; name another file") from error
+        raise UserError(f"output={path} cannot be written: {error.strerror}; choose another file") from error

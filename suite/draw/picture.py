@@ -3,8 +3,8 @@
 import html
 import io
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from suite.errors import UserError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "save_all"]
+__all__ = ["Picture", "PictureFolder"]
 
 MAX_NAME = 80  # characters of a file name, without its ending
 
@@ -80,31 +80,32 @@ class Picture:
         return self.content if isinstance(self.content, bytes) else None
 
 
-def save_all(pictures: Iterable[Picture], folder: str | Path) -> Iterator[Path]:
-    """Save each picture as it is drawn and yield its path; a name that repeats gets a number: ``a.png``, ``a-2.png``.
+class PictureFolder:
+    """A folder of pictures where a name that repeats gets a number: ``a.png``, ``a-2.png``.
 
-    Raises UserError if a file cannot be written.
+    Args:
+        folder: path of the folder, which is created if needed.
     """
-    used: dict[str, int] = {}
-    for picture in pictures:
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._used: set[str] = set()
+
+    def save(self, picture: Picture) -> Path:
+        """Write a picture and return its path. Raises UserError if the file cannot be written."""
+        stem, _, suffix = picture.file_name.rpartition(".")
+        numbers = count(2)
         name = picture.file_name
-        used[name] = used.get(name, 0) + 1
-        while used[name] > 1 and (numbered := _numbered(name, used[name])) in used:
-            used[name] += 1
-        name = name if used[name] == 1 else numbered
-        used.setdefault(name, 1)
-        yield picture.save(folder, name)
+        while name in self._used:
+            name = f"{stem}-{next(numbers)}.{suffix}"
+        self._used.add(name)
+        return picture.save(self.folder, name)
 
 
 def _page(title: str, body: str) -> bytes:
     """A complete HTML page that needs no other file."""
     head = f'<meta charset="utf-8"><title>{html.escape(title)}</title>'
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'.encode()
-
-
-def _numbered(name: str, number: int) -> str:
-    stem, _, suffix = name.rpartition(".")
-    return f"{stem}-{number}.{suffix}"
 
 
 def _stem(name: str) -> str:

@@ -45,11 +45,11 @@ class TaskContract:
 
     def test_a_checkpoint_is_enough_to_measure_the_same_numbers(self, tmp_path: Path) -> None:
         """What eval prints is what the run recorded."""
-        from suite.cli.evaluate import evaluate_checkpoint
+        from suite.api.evaluate import evaluate
 
         result = self.launch(tmp_path / "run")
         for split in ("val", "test"):
-            for name, value in evaluate_checkpoint(tmp_path / "run/checkpoints/best.ckpt", split, []).items():
+            for name, value in evaluate(tmp_path / "run/checkpoints/best.ckpt", split).items():
                 assert result[name] == value, name
 
     def test_a_checkpoint_holds_plain_types_and_tensors(self, tmp_path: Path) -> None:

@@ -10,14 +10,14 @@ import pytest
 import torch
 import yaml
 
-from suite.cli.tasks import find_tasks
+from suite.api.tasks import tasks
 from suite.config.compose import compose
 from suite.config.packages import options
 from suite.training.build import _targets, build_data, build_module, build_trainer, instantiate
 from suite.training.run.launch import launch
 
 CONF = Path(__file__).parents[2] / "conf"
-TASKS = [task.name for task in find_tasks()]
+TASKS = [task.name for task in tasks()]
 # Presets of a user's own files have values only the user can give.
 OWN = {
     "graph/npz": ["data.path=FILE"],

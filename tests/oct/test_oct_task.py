@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from suite.cli.predict import build_predictor
+from suite.api.model import load
 from suite.config.compose import compose
 from suite.errors import UserError
 from suite.testing import TaskContract
@@ -151,7 +151,7 @@ def test_tables_hold_one_line_a_file_and_batches_do_not_matter(
 
 
 def test_files_are_read_a_batch_at_a_time(checkpoint: Path, pictures: Path) -> None:
-    predictor = build_predictor(checkpoint, ["predict.batch_size=2"])
+    predictor = load(checkpoint, "predict.batch_size=2").predictor
     taken = 0
 
     def counted():  # type: ignore[no-untyped-def]

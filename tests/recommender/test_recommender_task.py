@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.cli.evaluate import evaluate_checkpoint
+from suite.api.evaluate import evaluate
 from suite.config.compose import compose
 from suite.errors import UserError
 from suite.testing import TaskContract
@@ -28,13 +28,13 @@ class TestDIN(TaskContract):
 def test_it_learns_the_order_and_protocols_name_themselves(tmp_path: Path) -> None:
     launch(compose([*SYNTHETIC, f"run_dir={tmp_path / 'run'}", "trainer.max_epochs=12"]))
     ckpt = tmp_path / "run/checkpoints/best.ckpt"
-    full = evaluate_checkpoint(ckpt, "test", [])
+    full = evaluate(ckpt, "test")
     assert full["test/hr@10"] > 0.6  # 10 of 37 items by chance are 0.27
-    sampled = evaluate_checkpoint(ckpt, "test", ["module.protocol=sampled100"])
+    sampled = evaluate(ckpt, "test", "module.protocol=sampled100")
     assert sampled["test/hr@10_sampled100"] == pytest.approx(full["test/hr@10"])  # fewer than 100 are left to draw
     assert sampled["test/hr@10"] == full["test/hr@10"]  # the full ranking stands beside it, and selects
-    assert "test/ndcg@10_unfiltered" in evaluate_checkpoint(ckpt, "test", ["module.protocol=full_unfiltered"])
-    ordered = evaluate_checkpoint(ckpt, "train", [])
+    assert "test/ndcg@10_unfiltered" in evaluate(ckpt, "test", "module.protocol=full_unfiltered")
+    ordered = evaluate(ckpt, "train")
     assert ordered["train/hr@10"] > 0.5
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from suite.cli.predict import build_predictor
+from suite.api.model import load
 from suite.config.compose import compose
 from suite.draw.speech import draw_alignment
 from suite.errors import UserError
@@ -43,7 +43,7 @@ def tones(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Tone:
     soundfile = pytest.importorskip("soundfile")
     reader, frontend = Tones(20, 3, 3, 7), LogMel(RATE)
     drawn = sorted(reader.read(None, frontend), key=lambda one: -one.seconds)  # type: ignore[arg-type]
-    path, predictor = tmp_path_factory.mktemp("tones") / "a.wav", build_predictor(checkpoint, [])
+    path, predictor = tmp_path_factory.mktemp("tones") / "a.wav", load(checkpoint).predictor
     right = []
     for one in drawn:
         samples = reader.recording(one, frontend)
@@ -57,7 +57,7 @@ def test_it_learns_and_transcribes_a_new_recording(checkpoint: Path, write_sound
     result = json.loads((checkpoint.parents[1] / "result.json").read_text())
     assert result["test/wer"] < 0.25
     samples, text = tones
-    (told,) = build_predictor(checkpoint, []).predict([write_sound("a.wav", samples)])
+    (told,) = load(checkpoint).predictor.predict([write_sound("a.wav", samples)])
     assert told["text"] == text
     assert told["notes"] == []
     assert 0.0 < told["confidence"] <= 1.0
@@ -78,14 +78,14 @@ def test_it_learns_and_transcribes_a_new_recording(checkpoint: Path, write_sound
 def test_what_holds_nothing_has_no_text_and_says_so(
     checkpoint: Path, write_sound, name: str, make, note: str, tones: Tone
 ) -> None:
-    (told,) = build_predictor(checkpoint, []).predict([write_sound(f"{name}.wav", make(tones[0]))])
+    (told,) = load(checkpoint).predictor.predict([write_sound(f"{name}.wav", make(tones[0]))])
     assert (told["text"], told["words"]) == ("", [])
     assert note in told["notes"][0]
 
 
 def test_stereo_another_rate_and_clipping_are_read_and_noted(checkpoint: Path, write_sound, tones: Tone) -> None:
     samples, text = tones
-    predictor = build_predictor(checkpoint, [])
+    predictor = load(checkpoint).predictor
     (told,) = predictor.predict([write_sound("stereo.flac", np.stack([samples, samples], 1))])
     assert told["text"] == text
     assert told["notes"] == ["2 channels averaged"]
@@ -100,7 +100,7 @@ def test_stereo_another_rate_and_clipping_are_read_and_noted(checkpoint: Path, w
 def test_a_long_recording_is_read_in_pieces_and_says_so(checkpoint: Path, write_sound, tones: Tone) -> None:
     samples, text = tones
     long = np.concatenate([samples] * 6)
-    (told,) = build_predictor(checkpoint, ["predict.max_seconds=1.0"]).predict([write_sound("long.wav", long)])
+    (told,) = load(checkpoint, "predict.max_seconds=1.0").predictor.predict([write_sound("long.wav", long)])
     assert "pieces" in told["notes"][-1]
     assert told["words"][-1]["end"] <= len(long) / RATE + 0.05
     assert len(told["words"]) >= 3 * len(text.split())
@@ -154,7 +154,7 @@ def test_predict_on_the_command_line_reads_folders_and_draws(
 
 
 def test_bad_input_is_named(checkpoint: Path, tmp_path: Path) -> None:
-    predictor = build_predictor(checkpoint, [])
+    predictor = load(checkpoint).predictor
     (tmp_path / "broken.flac").write_bytes(b"fLaC\x00\x00")
     with pytest.raises(UserError, match=r"broken\.flac cannot be read as sound"):
         list(predictor.predict([tmp_path / "broken.flac"]))
@@ -162,7 +162,7 @@ def test_bad_input_is_named(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no recording"):
         list(predictor.read(str(tmp_path / "nothing")))
     with pytest.raises(UserError, match=r"predict\.max_seconds=0"):
-        build_predictor(checkpoint, ["predict.max_seconds=0"])
+        load(checkpoint, "predict.max_seconds=0").predict([])
 
 
 def test_a_picture_needs_a_row_for_every_unit() -> None:

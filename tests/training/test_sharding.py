@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from suite.cli.evaluate import evaluate_checkpoint
+from suite.api.evaluate import evaluate
 from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.processes import sharded_weights
@@ -41,7 +41,7 @@ def check(task: str, folder: Path, *more: str, of: str = "") -> None:
     result = json.loads((folder / "cut/result.json").read_text())
     assert result["params"] == json.loads((folder / "whole/result.json").read_text())["params"]
     for split in ("val", "test"):
-        for name, value in evaluate_checkpoint(folder / "cut/checkpoints/best.ckpt", split, []).items():
+        for name, value in evaluate(folder / "cut/checkpoints/best.ckpt", split).items():
             assert result[name] == pytest.approx(value, abs=1e-6), name
 
 

@@ -56,7 +56,7 @@ def test_a_signal_saves_at_the_end_of_the_batch_and_sets_the_exit_code(
     assert processes.join([process]) == [code]
     assert time.monotonic() - started < 10
     assert checkpoint_file.load(tmp_path / "run/checkpoints/last.ckpt")["global_step"] > saved
-    assert f"attn: stopped by {signal.Signals(number).name}; go on with: attn train resume=" in capfd.readouterr().err
+    assert f"attn: stopped by {signal.Signals(number).name}; resume with: attn train resume=" in capfd.readouterr().err
     assert not list((tmp_path / "run").rglob(".*.tmp-*"))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from suite.cli.evaluate import evaluate_checkpoint
+from suite.api.evaluate import evaluate
 from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.run import process as running
@@ -37,7 +37,7 @@ def test_every_task_trains_with_two_processes_and_measures_what_one_does(task: s
     assert losses(tmp_path / "run")[-1] < losses(tmp_path / "run")[0]
     result = json.loads((tmp_path / "run/result.json").read_text())
     for split in ("val", "test"):
-        alone = evaluate_checkpoint(tmp_path / "run/checkpoints/best.ckpt", split, [])
+        alone = evaluate(tmp_path / "run/checkpoints/best.ckpt", split)
         assert alone.keys() == {name for name in result if name.startswith(f"{split}/")}
         for name, value in alone.items():
             assert result[name] == pytest.approx(value, abs=1e-6), name

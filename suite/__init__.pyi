@@ -1,0 +1,13 @@
+from .api.build import build as build
+from .api.build import compose as compose
+from .api.evaluate import evaluate as evaluate
+from .api.model import Model as Model
+from .api.model import load as load
+from .api.run import Run as Run
+from .api.run import train as train
+from .api.tasks import Task as Task
+from .api.tasks import tasks as tasks
+from .attention_weights import AttentionWeights as AttentionWeights
+from .attention_weights import Axis as Axis
+from .draw.picture import Picture as Picture
+from .errors import UserError as UserError

@@ -1,0 +1,1 @@
+"""What ``import suite`` offers; ``suite/__init__.pyi`` lists the names."""
