@@ -1,4 +1,4 @@
-"""``attn find``: a learning rate or a size of batches to begin with, from a few steps of training."""
+"""``attn find``: a learning rate or a batch size to start with, from a few training steps."""
 
 import csv
 from collections.abc import Callable
@@ -10,18 +10,21 @@ from suite.errors import UserError, did_you_mean
 USAGE = """usage: attn find lr task=TASK [KEY=VALUE ...] [lr_min=1e-6] [lr_max=1] [steps=100] [output=FILE.csv]
        attn find batch task=TASK [KEY=VALUE ...] [key=data.batch_size] [steps=5] [memory=GIB] [output=FILE.csv]
 
-lr      raises the rate step by step and watches the loss (Smith 2017); tells where the loss falls fastest.
-batch   doubles the size that key names and counts samples a second; tells the smallest size within 5 % of the fastest.
-        It ends where memory does: a GPU's, or on the CPU memory= GiB beyond those in use, half of what is free if not
-        given; or where two doublings in a row gain under 5 %.
+lr      increases the learning rate after each step and records the loss (Smith 2017); prints the rate at which the loss
+        decreases fastest.
+batch   doubles the value of key and measures samples per second; prints the smallest batch size within 5 % of the
+        fastest. It stops when memory is exhausted (the GPU's; on the CPU, memory=GIB more than is in use, by default
+        half of what is free), or when two doublings in a row gain less than 5 %.
 
-Both train a fresh module on real batches, on one device, and leave nothing behind but output=. The last line is what to
-add to attn train."""
+Both train a new model on batches of the data, on one device, and write no file but output. The last line that they
+print is the override for attn train."""
+__all__ = ["main"]
+
 T = TypeVar("T")
 
 
 def main(argv: list[str]) -> int:
-    """Find what the first word names; returns 0, or the code of the signal that ended it."""
+    """Find what the first argument names; return 0, or the exit code of the signal that ended it."""
     if not argv or {"-h", "--help"} & set(argv):
         print(USAGE)
         return 0 if argv else 2
@@ -76,7 +79,7 @@ def _size(config: dict[str, Any], options: dict[str, str]) -> tuple[list[Any], s
 
     key, bound = options.get("key"), _number(options, "memory", float, None)
     found = search(config, key, _number(options, "steps", int, 5), bound, show)
-    print(f"ended: {found.reason}")
+    print(f"stopped: {found.reason}")
     return found.sizes, f"data.{found.name}={recommended(found.sizes)}"
 
 
@@ -84,7 +87,8 @@ def _number(options: dict[str, str], name: str, kind: Callable[[str], Any], defa
     try:
         return kind(options[name]) if name in options else default
     except ValueError:
-        raise UserError(f"{name}={options[name]} is no {'whole ' if kind is int else ''}number") from None
+        expected = "a whole number" if kind is int else "a number"
+        raise UserError(f"{name} must be {expected}, got '{options[name]}'") from None
 
 
 def _write(path: Path, rows: list[Any]) -> None:

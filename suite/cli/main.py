@@ -1,4 +1,4 @@
-"""The console script ``attn``: one command word, then what that command takes. Imports only what the command needs."""
+"""The console script ``attn``: a command and its arguments. Only the module of that command is imported."""
 
 import importlib
 import os
@@ -9,47 +9,44 @@ from typing import NamedTuple
 from suite.console import quiet
 from suite.errors import UserError, did_you_mean
 
+__all__ = ["main"]
+
 
 class Command(NamedTuple):
-    """Where a command lives and what it is for."""
+    """The module of a command, one line of help, and an example."""
 
     module: str
     line: str
+    example: str = ""
 
 
 COMMANDS = {
-    "train": Command("suite.cli.train", "train a task, evaluate it once, record the run     attn train task=graph"),
-    "sweep": Command(
-        "suite.cli.sweep", "train many times, with values chosen by optuna     attn sweep task=T optim.lr=choice(..)"
-    ),
-    "find": Command("suite.cli.find", "find a learning rate or a size of batches           attn find lr|batch task=T"),
-    "eval": Command(
-        "suite.cli.evaluate", "measure a checkpoint again                         attn eval ckpt=PATH [split=test]"
-    ),
-    "predict": Command(
-        "suite.cli.predict", "apply a checkpoint to your own files               attn predict ckpt=PATH input=PATH"
-    ),
-    "tasks": Command("suite.cli.tasks", "list the tasks, those of installed packages too"),
-    "data": Command("suite.cli.data", "list, fetch or verify data sets                    attn data [get|verify NAME]"),
+    "train": Command("suite.cli.train", "train a model and evaluate it", "attn train task=graph"),
+    "eval": Command("suite.cli.evaluate", "evaluate a checkpoint", "attn eval ckpt=PATH"),
+    "predict": Command("suite.cli.predict", "apply a checkpoint to your files", "attn predict ckpt=PATH input=FILE"),
+    "sweep": Command("suite.cli.sweep", "search for good values with optuna", "attn sweep task=T optim.lr=choice(..)"),
+    "find": Command("suite.cli.find", "find a learning rate or a batch size", "attn find lr task=T"),
+    "tasks": Command("suite.cli.tasks", "list the tasks", "attn tasks"),
+    "data": Command("suite.cli.data", "list, download or verify data sets", "attn data get cora"),
 }
-USAGE = """attn: attention on graphs, documents, histories, speech and images, on one core and one trainer
+USAGE = """attn: train and use attention models for graphs, documents, histories, speech and images
 
 usage: attn COMMAND [KEY=VALUE ...]
 
 {commands}
 
-attn COMMAND --help tells more. debug=true shows the traceback of an error.
-Tab completion for this shell: eval "$(attn -sc install=bash)"   (or zsh, fish)
+attn COMMAND --help describes a command. debug=true shows the traceback of an error.
+Tab completion in bash: eval "$(attn -sc install=bash)"; also for zsh and fish.
 """
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, or 2 after a message for bad input."""
+    """Run one command; return its exit code: 0, or 2 after a message about invalid input."""
     arguments = sys.argv[1:] if argv is None else argv
     if arguments[:1] == ["-sc"]:
         return _completion(arguments)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        lines = "\n".join(f"  {name:<8} {command.line}" for name, command in COMMANDS.items())
+        lines = "\n".join(f"  {name:<8} {one.line:<36} {one.example}" for name, one in COMMANDS.items())
         print(USAGE.format(commands=lines))
         return 0
     name, rest = arguments[0], arguments[1:]
@@ -67,16 +64,16 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # `attn tasks | head` closed the pipe: not an error of ours
+    except BrokenPipeError:  # the reader of a pipe ended first, as in `attn tasks | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
 def _completion(arguments: list[str]) -> int:
-    """Tab completion: command words and presets here, keys behind ``attn train`` by Hydra.
+    """Print completions: commands and presets from here, the keys of ``attn train`` from Hydra.
 
-    Hydra completes neither presets in folders (``data=graph/cora``) nor programs with command words, so the word is
-    taken out of the line it is asked about.
+    Hydra completes neither presets in folders (``data=graph/cora``) nor programs with commands, so the command is
+    removed from the line that Hydra completes.
     """
     line = os.environ.get("COMP_LINE", "")
     words = line.split()

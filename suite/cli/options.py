@@ -1,12 +1,14 @@
-"""The KEY=VALUE words of the commands that take a checkpoint."""
+"""The KEY=VALUE arguments of the commands that take a checkpoint."""
 
 from collections.abc import Iterable
 
 from suite.errors import UserError
 
+__all__ = ["parse"]
+
 
 def parse(words: Iterable[str], command: str) -> dict[str, str]:
-    """The words by key; raises UserError for one that is not KEY=VALUE."""
+    """Return the values by key; raises UserError for an argument that is not KEY=VALUE."""
     return dict(_pair(word, command) for word in words)
 
 

@@ -1,4 +1,4 @@
-"""``attn sweep``: many runs with values chosen by optuna, in a directory that can be gone on with."""
+"""``attn sweep``: many runs with values that optuna chooses, in a directory from which the sweep can resume."""
 
 import json
 import secrets
@@ -7,23 +7,26 @@ from pathlib import Path
 
 from suite.errors import UserError
 
+__all__ = ["main"]
+
 USAGE = """usage: attn sweep task=TASK KEY=SPACE ... [KEY=VALUE ...] [sweep.trials=20] [sweep.OPTION=VALUE ...]
        attn sweep --resume DIR
 
 Spaces:   model.num_heads=choice(4,8)   model.dropout=interval(0,0.8)   optim.lr=tag(log,interval(1e-4,1e-1))
           model.head_dim=range(4,17,4)
-Options:  sweep.trials=20        in all, those of an interrupted sweep included
-          sweep.parallel=2       trials at a time, or sweep.devices=[0,1]: one GPU each; ["0,1","2,3"]: two each
-          sweep.monitor=val/accuracy sweep.mode=max     what the task selects by, if not given
-          sweep.prune=false      end no trial that falls behind;  sweep.warmup=5 rounds before one may be ended
-          sweep.seed=0           of the sampler;  sweep.dir=DIR, else a new directory under runs/sweeps
-          sweep.wandb=FILE       write W&B's sweep.yaml over the same space, and stop
+Options:  sweep.trials=20        number of trials, those before an interruption included
+          sweep.parallel=2       trials at the same time; sweep.devices=[0,1]: one GPU each, ["0,1","2,3"]: two each
+          sweep.monitor=val/accuracy sweep.mode=max     default: the metric by which the task selects its weights
+          sweep.prune=false      do not stop bad trials early;  sweep.warmup=5: evaluations before a trial may stop
+          sweep.seed=0           seed of the sampler
+          sweep.dir=DIR          default: a new directory below runs/sweeps
+          sweep.wandb=FILE       write a sweep.yaml of W&B for the same space, and stop
 
-Every trial is a process that runs `attn train`, with any trainer. sweep.csv and sweep.png say what was found."""
+Every trial is a process that runs `attn train`, with any trainer. The results are in sweep.csv and sweep.png."""
 
 
 def main(argv: list[str]) -> int:
-    """Run or go on with a sweep; 0, or 1 where every trial failed."""
+    """Run or resume a sweep; return 0, or 1 if every trial failed."""
     if not argv or argv[0] in ("-h", "--help"):
         print(USAGE)
         return 0 if argv else 2
@@ -33,7 +36,7 @@ def main(argv: list[str]) -> int:
     words, folder = _resumed(argv) if "--resume" in argv else (argv, None)
     sweep = parse(words)
     example = [f"{item.key}={item.example}" for item in sweep.space]
-    config = compose([*sweep.fixed, *example])  # every key and preset is checked before anything starts
+    config = compose([*sweep.fixed, *example])  # raises UserError for a wrong key or preset before a trial starts
     monitor, mode = objective(sweep.options, config)
     if sweep.options.wandb:
         import yaml
@@ -56,7 +59,7 @@ def _run(words: list[str], folder: Path, monitor: str, mode: str) -> int:
     try:
         study.run()
     except KeyboardInterrupt:
-        print(f"attn: stopped; go on with: attn sweep --resume {folder}")
+        print(f"attn: stopped; resume with: attn sweep --resume {folder}")
         return 130
     found = report.rows(study.study, folder)
     report.write_table(found, folder / "sweep.csv")
@@ -69,16 +72,16 @@ def _run(words: list[str], folder: Path, monitor: str, mode: str) -> int:
 
 
 def _resumed(argv: list[str]) -> tuple[list[str], Path]:
-    """The words a sweep was started with, and its directory; more trials may be asked for."""
+    """The arguments that a sweep was started with and its directory; the number of trials may change."""
     others = [word for word in argv if word != "--resume"]
     folders = [word for word in others if "=" not in word]
     if len(folders) != 1 or not (Path(folders[0]) / "sweep.json").is_file():
-        raise UserError("attn sweep --resume needs the directory of a sweep, which holds sweep.json")
+        raise UserError("attn sweep --resume needs the directory of a sweep, with a sweep.json")
     more = [word for word in others if "=" in word]
-    if refused := [
-        word for word in more if not word.startswith(("sweep.trials=", "sweep.parallel=", "sweep.devices="))
-    ]:
-        raise UserError(f"{refused[0]}: a sweep goes on as it began; only trials, parallel and devices may change")
+    if fixed := [word for word in more if not word.startswith(("sweep.trials=", "sweep.parallel=", "sweep.devices="))]:
+        raise UserError(
+            f"{fixed[0]} cannot change when a sweep resumes; only sweep.trials, sweep.parallel and sweep.devices can"
+        )
     folder = Path(folders[0])
     return [*json.loads((folder / "sweep.json").read_text())["words"], *more], folder
 
@@ -87,6 +90,6 @@ def _new(named: str | None) -> Path:
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     folder = Path(named or f"runs/sweeps/{stamp}-{secrets.token_hex(3)}")
     if (folder / "sweep.json").exists():
-        raise UserError(f"sweep.dir={folder} already holds a sweep; go on with: attn sweep --resume {folder}")
+        raise UserError(f"sweep.dir={folder} already holds a sweep; resume with: attn sweep --resume {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -1,1 +1,1 @@
-"""What a model attended to, drawn and measured."""
+"""Pictures of attention weights: text, grids, images, spectrograms, graphs; and curves of classifiers."""

@@ -1,4 +1,4 @@
-"""A graph drawn on two coordinates, with edges as thick as their attention."""
+"""A graph with edges whose width is their attention weight."""
 
 # N nodes, M edges
 
@@ -10,6 +10,8 @@ from torch import Tensor
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+__all__ = ["draw_attention"]
+
 
 def draw_attention(
     axes: "Axes",
@@ -20,11 +22,14 @@ def draw_attention(
     class_names: Sequence[str] | None = None,
     width: float = 2.0,
 ) -> None:
-    """Draw the nodes, coloured by class, and the edges between them, ``width`` points thick at weight 1.
+    """Draw nodes, coloured by class, and edges with a line width of ``width`` points times their weight.
 
-    Self-loops have no length and are left out. Drawn into one image layer, so that a vector file stays small.
+    Self-loops have no length and are not drawn. Nodes and edges are rasterized, which keeps vector files small.
 
-    Shape: positions (N, 2), edge_index (2, M), weights (M,), labels (N,), -1 = unlabelled and drawn in grey.
+    Args:
+        class_names: for the legend; ``class 0`` and so on if not given.
+
+    Shape: positions (N, 2), edge_index (2, M), weights (M,), labels (N,); label -1 is unlabelled and drawn in grey.
     """
     from matplotlib import colormaps
     from matplotlib.collections import LineCollection

@@ -1,4 +1,4 @@
-"""A matrix of attention weights with the names of what it joins: who looked at what."""
+"""A matrix of attention weights with named rows and columns, as HTML."""
 
 import html
 from collections.abc import Sequence
@@ -7,19 +7,29 @@ from torch import Tensor
 
 from suite.draw.text import COLOUR
 
+__all__ = ["shade_grid"]
+
 
 def shade_grid(weights: Tensor, rows: Sequence[str], columns: Sequence[str], title: str = "") -> str:
-    """HTML of weights (R, C): a line for every query, a column for every key, a cell as dark as its weight.
+    """Return HTML of a matrix of weights: one row for each query, one column for each key.
 
-    Columns are numbered, and named in the lines where both are the same things. A row's largest weight is full colour,
-    so that rows of many keys can be read like those of few; the number itself shows when the mouse rests on a cell.
-    Nothing of a name is taken for HTML. Raises ValueError where names and weights do not fit.
+    The colour of a cell is its weight divided by the largest weight of its row, so that rows with many keys are
+    readable too. The weight itself is shown when the pointer is on the cell. If rows and columns have the same names,
+    the columns show numbers. Names are escaped.
 
+    Shape: weights (rows, columns).
+
+    Raises:
+        ValueError: if the numbers of names do not fit the weights.
+
+    >>> import torch
     >>> "Alien" in shade_grid(torch.eye(2), ["Alien", "Heat"], ["Alien", "Heat"])
     True
     """
     if tuple(weights.shape) != (len(rows), len(columns)):
-        raise ValueError(f"{len(rows)} rows and {len(columns)} columns cannot name weights of {tuple(weights.shape)}")
+        raise ValueError(
+            f"weights of shape {tuple(weights.shape)} do not fit {len(rows)} rows and {len(columns)} columns"
+        )
     same = list(rows) == list(columns)
     names = [str(number) for number in range(1, len(columns) + 1)] if same else [html.escape(name) for name in columns]
     head = "".join(f'<th style="font-weight: normal; padding: 0 3px">{name}</th>' for name in names)

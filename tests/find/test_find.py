@@ -97,7 +97,7 @@ REFUSED = [
     (["batch", "task=documents", "data=documents/synthetic", "key=data.num_documents"], "is no size of batches: an"),
     (["batch", "task=documents", "data=documents/synthetic", "memory=0"], "memory=0 must be above 0 GiB"),
     (["lr", "task=documents", "data=documents/synthetic", "lr_min=2"], "lr_min the smaller one"),
-    (["lr", "task=documents", "data=documents/synthetic", "steps=many"], "steps=many is no whole number"),
+    (["lr", "task=documents", "data=documents/synthetic", "steps=many"], "steps must be a whole number, got 'many'"),
     (["lr", "task=documents", "output=curve.html"], "output=curve.html must end in .csv"),
     (["rate", "task=documents"], "attn find rate is not known."),
 ]

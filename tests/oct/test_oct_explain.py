@@ -124,7 +124,7 @@ def test_overlays_keep_what_is_cold_and_draw_the_outline() -> None:
     assert painted[0, 0].tolist() == [100, 100, 100]
     assert painted[1, 1].tolist() == [0, 255, 128]
     assert painted[2, 3, 0] > painted[2, 3, 2]
-    with pytest.raises(ValueError, match="does not lie over"):
+    with pytest.raises(ValueError, match="does not fit"):
         overlay(image, heat[:3])
 
 

@@ -16,7 +16,7 @@ def test_a_text_is_shaded_in_order_and_escaped() -> None:
 
 
 def test_weights_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="every word needs one weight"):
+    with pytest.raises(ValueError, match="word_weights must have one weight"):
         shade_text([["a"]], [[0.5, 0.5]], [1.0])
-    with pytest.raises(ValueError, match="1 sentences need as many weights, got 2"):
+    with pytest.raises(ValueError, match="sentence_weights must have 1 weights, got 2"):
         shade_text([["a"]], [[1.0]], [0.5, 0.5])

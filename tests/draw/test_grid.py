@@ -23,5 +23,5 @@ def test_the_same_things_are_named_once() -> None:
 
 
 def test_names_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="cannot name weights"):
+    with pytest.raises(ValueError, match="do not fit 1 rows"):
         shade_grid(torch.eye(2), ["a"], ["a", "b"])
