@@ -93,9 +93,7 @@ class Predictor(Generic[Record, Result]):
         """
         if self._data is None:
             if self._build_data is None:
-                raise UserError(
-                    f"{type(self).__name__} needs the data that the model was trained on; load it by a path"
-                )
+                raise UserError(f"{type(self).__name__} needs the training data; use suite.load(PATH), which builds it")
             self._data = self._build_data()
         return self._data
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.api.overrides import to_overrides
+from suite.api.overrides import to_dotlist
 from suite.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def evaluate(path: str | os.PathLike[str], split: str = "test", *overrides: str,
         raise UserError(f"split={split} is not known.{did_you_mean(split, SPLITS)}")
     from suite.api.model import load
 
-    return load(path, *to_overrides(overrides, values)).evaluate(split)
+    return load(path, *to_dotlist(overrides, values)).evaluate(split)
 
 
 def evaluate_split(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.api.evaluate import SPLITS, check_facts, evaluate_split
-from suite.api.overrides import to_overrides
+from suite.api.overrides import to_dotlist
 from suite.attention_weights import AttentionWeights
 from suite.draw.picture import Picture
 from suite.errors import UserError
@@ -149,5 +149,5 @@ def load(path: str | os.PathLike[str], *overrides: str, **values: Any) -> Model:
     found = Path(path)
     if found.is_dir():
         found = found / "checkpoints" / "best.ckpt"
-    config, module, facts = restore(found, to_overrides(overrides, values))
+    config, module, facts = restore(found, to_dotlist(overrides, values))
     return Model(module, config, facts, found)

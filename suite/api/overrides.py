@@ -1,18 +1,19 @@
-"""Overrides from Python values: ``seed=1`` and ``model={"num_heads": 4}`` as Hydra reads them."""
+"""Overrides from Python values: ``seed=1`` and ``model={"num_heads": 4}`` as KEY=VALUE."""
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["to_overrides"]
+__all__ = ["to_dotlist", "to_overrides"]
 
-PLAIN = re.compile(r"[A-Za-z_/.][\w./@-]*")  # text that Hydra and YAML read as text without quotes
+PLAIN = re.compile(r"[A-Za-z_/.][\w./@-]*")  # text that Hydra reads as text without quotes
 NOT_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "none", "nan", "inf", ".nan", ".inf"}
 
 
 def to_overrides(overrides: Iterable[str], values: Mapping[str, Any]) -> list[str]:
-    """Return ``KEY=VALUE`` strings: ``overrides`` as they are, then one for each of ``values``.
+    """Return overrides for a config that Hydra composes: ``overrides`` as they are, then one for each of ``values``.
 
     A dict sets the keys below its name. Text keeps its type: the text ``"1"`` does not become a number.
 
@@ -23,6 +24,11 @@ def to_overrides(overrides: Iterable[str], values: Mapping[str, Any]) -> list[st
         TypeError: if a value is not None, bool, int, float, str, a path, or a list or dict of them.
     """
     return [*overrides, *(f"{key}={_text(value)}" for key, value in _flat(values))]
+
+
+def to_dotlist(overrides: Iterable[str], values: Mapping[str, Any]) -> list[str]:
+    """Return overrides for a recorded config, whose values are YAML; otherwise as ``to_overrides``."""
+    return [*overrides, *(f"{key}={json.dumps(value, default=os.fspath)}" for key, value in _flat(values))]
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -50,4 +56,5 @@ def _text(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """Quote text for Hydra, which reads a backslash as an escape only in front of a quote."""
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + (found[2] and "\\'"), text) + "'"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.api.overrides import to_overrides
+from suite.api.overrides import to_dotlist, to_overrides
 from suite.errors import UserError
 
 __all__ = ["Run", "train"]
@@ -94,8 +94,8 @@ def train(*overrides: str, **values: Any) -> Run:
     from suite.config.compose import compose
     from suite.training.run.launch import launch
 
-    words = to_overrides(overrides, values)
-    return Run(launch(resumed_config(words) or compose(words)))
+    config = resumed_config(to_dotlist(overrides, values)) or compose(to_overrides(overrides, values))
+    return Run(launch(config))
 
 
 def resumed_config(overrides: list[str]) -> dict[str, Any] | None:
@@ -107,7 +107,7 @@ def resumed_config(overrides: list[str]) -> dict[str, Any] | None:
     from suite.training.load import merge
     from suite.training.run.resume import named, recorded
 
-    names = [word.removeprefix("resume=") for word in overrides if word.startswith("resume=")]
+    names = [word.removeprefix("resume=").strip("\"'") for word in overrides if word.startswith("resume=")]
     if (
         not names
         or names[-1].startswith("auto")

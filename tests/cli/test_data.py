@@ -1,3 +1,5 @@
+"""``attn data``: lists, downloads and verifies data sets."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,7 @@ import pytest
 from suite.cli import data as command
 from suite.data import catalogue
 from suite.errors import UserError
+from tests.data.conftest import local, no_index, own_index, server, source  # noqa: F401  # fixtures
 
 
 def test_every_preset_is_listed_and_names_its_source_after_itself():
@@ -20,7 +23,12 @@ def test_every_preset_is_listed_and_names_its_source_after_itself():
             assert item.source.homepage
 
 
-def test_the_table_tells_the_state_of_every_set(local: Path, source, own_index, capsys: pytest.CaptureFixture[str]):
+def test_the_table_shows_the_state_of_each_set(
+    local: Path,  # noqa: F811
+    source,  # noqa: F811
+    own_index,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+):
     present = source(wheel=own_index)
     assert command.state(present, local) == "present, verified"
     (local / "small" / "raw" / "a.txt").write_bytes(b"changed")
@@ -35,16 +43,16 @@ def test_the_table_tells_the_state_of_every_set(local: Path, source, own_index, 
     assert "graph/synthetic" in capsys.readouterr().out
 
 
-def test_verify_tells_hashes_and_refuses_missing_files(data_dir: Path, tmp_path: Path, capsys):
+def test_verify_prints_hashes_and_rejects_missing_files(data_dir: Path, tmp_path: Path, capsys):
     assert command.main(["verify", "cora", f"data.dir={data_dir}"]) == 0
     assert "23cfa55d91c6f624233f5eb7b6e3f141f1bd2b2ae39608a63cf5d084bb27baab  ind.cora.x" in capsys.readouterr().out
     with pytest.raises(UserError, match=r"not complete .* attn data get cora"):
         command.main(["verify", "graph/cora", f"data.dir={tmp_path}"])
 
 
-def test_get_leaves_what_is_there(data_dir: Path, capsys: pytest.CaptureFixture[str]):
+def test_get_keeps_files_that_are_present(data_dir: Path, capsys: pytest.CaptureFixture[str]):
     assert command.main(["get", "cora", f"data.dir={data_dir}"]) == 0
-    assert "from local files; 8 files, checked" in capsys.readouterr().out
+    assert "from local files; 8 files, verified" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -56,7 +64,7 @@ def test_get_leaves_what_is_there(data_dir: Path, capsys: pytest.CaptureFixture[
         (["get"], "not a command"),
     ],
 )
-def test_a_wrong_command_is_told_what_is_right(words: list[str], message: str):
+def test_an_error_names_the_valid_commands(words: list[str], message: str):
     with pytest.raises(UserError, match=message):
         command.main(words)
 
