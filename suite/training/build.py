@@ -3,6 +3,7 @@
 import inspect
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ for name in ("lightning.pytorch", "lightning.fabric"):
 if not torch.cuda.is_available():
     # Importing Lightning makes torch look for NVIDIA's library at every optimiser step: 0.07 to 0.2 ms for nothing.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
+
+# Lightning 2.6 calls what torch 2.12 deprecates.
+warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
 
 TRUSTED = ("suite.", "tasks.", "torch.nn.", "torch.optim.", "lightning.pytorch.")
 
