@@ -3,7 +3,6 @@
 import inspect
 import logging
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from lightning.pytorch.plugins.environments import LightningEnvironment, TorchEl
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from suite.config.packages import GROUP, config_packages
+from suite.console import ignore_deprecations
 from suite.errors import UserError
 from suite.training.base_task_module import BaseTaskModule
 from suite.training.callbacks.checkpoints import Checkpoints, VerifiedCheckpointIO
@@ -29,8 +29,7 @@ if not torch.cuda.is_available():
     # Importing Lightning makes torch look for NVIDIA's library at every optimiser step: 0.07 to 0.2 ms for nothing.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
-# Lightning 2.6 calls what torch 2.12 deprecates.
-warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
+ignore_deprecations()
 
 TRUSTED = ("suite.", "tasks.", "torch.nn.", "torch.optim.", "lightning.pytorch.")
 
