@@ -1,8 +1,8 @@
 """Pytest options that run a share of the slow tests, within a time budget.
 
-``--slow-share K/N`` selects the K-th of N shares of the tests marked ``slow``. The share of a test follows from its name, so
-that the shares of one machine are those of another. ``--slow-minutes M`` skips the slow tests that would start later than M
-minutes after the first one. `.ci/run` uses both; ``pytest -m slow`` without them runs every slow test.
+``--slow-share K/N`` selects the K-th of N shares of the tests marked ``slow``. The share of a test follows from its
+name, so that every machine selects the same tests. ``--slow-minutes M`` skips the slow tests that would start later
+than M minutes after the first one. ``pytest -m slow`` without them runs every slow test.
 """
 
 import time

@@ -28,10 +28,10 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True)
 class PartSplit:
-    """What splits by fractions or folds have in common; a subclass says how items are drawn.
+    """Base of the splits by fractions or folds; a subclass defines how items are drawn.
 
-    ``val_fraction`` is a fraction of the training items, ``test_fraction`` one of all; with ``folds`` the test part is fold
-    number ``fold`` of so many. Raises UserError for what is no fraction and no fold.
+    ``val_fraction`` is a fraction of the training items, ``test_fraction`` a fraction of all items. With ``folds`` the
+    test split is fold number ``fold``. Raises UserError for an invalid fraction or fold.
     """
 
     val_fraction: float = 0.1

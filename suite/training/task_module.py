@@ -17,10 +17,9 @@ SHOWN = 200  # rows of a table that is tracked
 class TaskModule(BaseTaskModule):
     """A task whose metrics come from rows, one a sample: loss, right or wrong, place of the target, edits.
 
-    A subclass writes three methods. ``compute_loss(batch)`` is what training makes small. ``per_sample(batch)`` gives named
-    tensors with one row a sample. ``compute_metrics(rows)`` makes the metrics of a split from all its rows together, so that
-    neither the size of batches nor the number of processes can change them: processes measure batches of their own, and
-    every process makes the figures from the rows of all.
+    A subclass writes three methods. ``compute_loss(batch)`` returns the training loss. ``per_sample(batch)`` returns
+    named tensors with one row per sample. ``compute_metrics(samples)`` computes the metrics of a split from the
+    per-sample results of all processes, so that neither the batch size nor the number of processes changes them.
 
     The validation split is measured after every epoch, and any split when asked. Lightning's own validation loop is
     left aside: it would skip an epoch that ``max_steps`` cuts short.

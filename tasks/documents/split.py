@@ -14,9 +14,9 @@ from suite.errors import UserError
 class DocumentSplit(PartSplit):
     """The split of the files where they state one; what they leave open is drawn, stratified by label, from ``seed``.
 
-    ``val_fraction`` is the fraction of the training documents that validates, where the files name none. ``test_fraction`` is
-    the fraction of all that is tested, where the files name none; with ``folds`` the test part is fold number ``fold``
-    of so many instead, whatever the files say. Documents of one group stay together in validation.
+    ``val_fraction`` is the fraction of the training documents used for validation, ``test_fraction`` the fraction of all
+    documents used for testing, where the files name no such split. With ``folds`` the test split is fold number
+    ``fold`` instead, whatever the files say. Documents of one group stay together in validation.
     """
 
     def __call__(self, labels: np.ndarray, parts: np.ndarray, groups: np.ndarray) -> Parts:
@@ -44,8 +44,8 @@ class DocumentSplit(PartSplit):
         for name, part in zip(Parts._fields, result, strict=True):
             if not len(part):
                 raise UserError(
-                    f"The {name} part is empty: {len(labels)} documents do not suffice for data.val_fraction={self.val_fraction} "
-                    f"and data.test_fraction={self.test_fraction}. Give more documents, or other fractions"
+                    f"The {name} part is empty: {len(labels)} documents do not suffice for "
+                    f"data.val_fraction={self.val_fraction} and data.test_fraction={self.test_fraction}. Give more documents, or other fractions"
                 )
         return result
 

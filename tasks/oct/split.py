@@ -14,9 +14,9 @@ from suite.errors import UserError
 class PatientSplit(PartSplit):
     """The split of the files where they state one; what they leave open is drawn by patient from ``seed``.
 
-    ``val_fraction`` is the fraction of training scans that validates, ``test_fraction`` that of all scans that is tested; with
-    ``folds`` the test part is fold number ``fold`` of so many instead, whatever the files say. Parts are near the
-    proportions of the classes, as far as whole patients allow.
+    ``val_fraction`` is the fraction of the training scans used for validation, ``test_fraction`` the fraction of all
+    scans used for testing. With ``folds`` the test split is fold number ``fold`` instead, whatever the files say.
+    Splits keep the proportions of the classes as far as whole patients allow.
     """
 
     def __call__(self, labels: np.ndarray, parts: np.ndarray, patients: np.ndarray) -> Parts:
@@ -38,8 +38,9 @@ class PatientSplit(PartSplit):
         for name, part in zip(Parts._fields, result, strict=True):
             if not len(part):
                 raise UserError(
-                    f"The {name} part is empty: {len(np.unique(patients))} patients do not suffice for data.val_fraction="
-                    f"{self.val_fraction} and data.test_fraction={self.test_fraction}. Give more patients, or other fractions"
+                    f"The {name} part is empty: {len(np.unique(patients))} patients do not suffice for "
+                    f"data.val_fraction={self.val_fraction} and data.test_fraction={self.test_fraction}. "
+                    "Give more patients, or other fractions"
                 )
         return result
 

@@ -14,9 +14,9 @@ PARTS = ("train", "val", "test")
 def assign(utterances: Sequence[Utterance], val_fraction: float, test_fraction: float, seed: int) -> list[Utterance]:
     """Every utterance with its part. What the files call test is tested, and so on; what is missing is drawn.
 
-    Utterances without a part train. Where no utterance is of the test part, a share ``test_fraction`` of those that train is
-    drawn for it, then ``val_fraction`` of the rest for validation; a speaker goes whole. Raises UserError where a part stays
-    empty.
+    Utterances without a split are for training. Where no utterance is in the test split, ``test_fraction`` of the
+    training utterances are drawn for it, then ``val_fraction`` of the rest for validation; all utterances of a speaker
+    go to one split. Raises UserError where a split remains empty.
     """
     given = [one._replace(part=one.part or "train") for one in utterances]
     for one in given:

@@ -40,7 +40,7 @@ MODULE = """
 import lightning.pytorch as pl
 import torch
 import torch.nn.functional as F
-from suite.training.base_task_module import TaskModule
+from suite.training import BaseTaskModule
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -72,7 +72,7 @@ class Net(nn.Sequential):
         super().__init__(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, 2))
 
 
-class Parity(TaskModule):
+class Parity(BaseTaskModule):
     def training_step(self, batch, batch_idx):
         return F.cross_entropy(self.net(batch[0]), batch[1])
 

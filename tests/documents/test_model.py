@@ -118,7 +118,7 @@ def test_any_score_reaches_the_documents_by_one_override(attention: str) -> None
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("attention=sparsemax", "aligns by softmax .* only, not by sparsemax"),
+        ("attention=sparsemax", "supports only the alignment softmax .* got sparsemax"),
         ("attention.score=aditive", "there is no score 'aditive'. Did you mean 'additive'"),
         ("attention.dropout=2.0", "dropout must be a probability"),
     ],

@@ -103,8 +103,11 @@ def test_any_score_reaches_the_graph_by_one_override(attention: str, tmp_path: P
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("attention=sparsemax", "aligns by softmax .* only, not by sparsemax; set attention.alignment=softmax"),
-        ("attention=location_based", "needs keys that stand in order.*set attention.score=additive"),
+        (
+            "attention=sparsemax",
+            "supports only the alignment softmax .* got sparsemax; set attention.alignment=softmax",
+        ),
+        ("attention=location_based", "edges and segments have no order of keys.*set attention.score=additive"),
         ("attention.pattern=causal", "causal does not apply; set attention.pattern=full"),
         ("attention.score=gatv3", "there is no score 'gatv3'. Did you mean 'gatv2'"),
         ("attention.dropout=2.0", "dropout must be a probability"),

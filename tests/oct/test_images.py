@@ -61,7 +61,7 @@ def test_dicom_is_read_and_inverted_where_it_says_so(tmp_path: Path) -> None:
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = SecondaryCaptureImageStorage, generate_uid()
         content = FileDataset(str(tmp_path / "x.dcm"), {}, file_meta=meta, preamble=b"\0" * 128)
-        content.SampleResults, content.Columns, content.SamplesPerPixel = *GREY.shape, 1
+        content.Rows, content.Columns, content.SamplesPerPixel = *GREY.shape, 1
         content.PhotometricInterpretation = meaning
         content.BitsAllocated = content.BitsStored = 8
         content.HighBit, content.PixelRepresentation, content.PixelData = 7, 0, GREY.tobytes() + b"\0"

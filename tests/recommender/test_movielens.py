@@ -45,5 +45,5 @@ def test_ml_1m_is_read_whole(data_dir: Path) -> None:
     data = build_data(compose(["task=recommender", "data=recommender/ml-1m", f"data.dir={data_dir}"]))
     told = data.provenance()
     assert (told["num_users"], told["num_items"], told["num_events"]) == (6040, 3416, 999_611)
-    assert (told["val_fraction"], told["test_fraction"], told["num_train"]) == (6040, 6040, 999_611 - 3 * 6040)
+    assert (told["num_val"], told["num_test"], told["num_train"]) == (6040, 6040, 999_611 - 3 * 6040)
     assert np.diff(data.histories.offsets).min() >= 3

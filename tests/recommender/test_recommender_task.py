@@ -58,7 +58,7 @@ def test_any_attention_by_one_override(model: str, attention: str, tmp_path: Pat
         ("data.split=random", "data.split=random is not known"),
         ("data.max_length=0", "data.max_length=0 must be at least 1"),
         ("model.dropout=1.5", "dropout must be a probability"),
-        ("model.num_heads=5", "num_heads must divide embed_dim"),
+        ("model.num_heads=5", "embed_dim must be a multiple of num_heads"),
     ],
 )
 def test_wrong_values_are_refused_in_a_sentence(override: str, message: str, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def _each(function: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def gather_weights(net: nn.Module) -> None:
-    """Hold all weights whole until ``release_weights``: processes may then use them as often as they like, each for itself.
+    """Gather all weights until ``release_weights``; each process may then use them independently of the others.
 
     What is counted beside the weights, as a batch norm does, is the first process's, as under DDP.
     """
