@@ -14,8 +14,8 @@ from suite.errors import UserError
 class DocumentSplit(PartSplit):
     """The split of the files where they state one; what they leave open is drawn, stratified by label, from ``seed``.
 
-    ``val_fraction`` is the fraction of the training documents used for validation, ``test_fraction`` the fraction of all
-    documents used for testing, where the files name no such split. With ``folds`` the test split is fold number
+    ``val_fraction`` is the fraction of the training documents used for validation, ``test_fraction`` that of
+    all documents used for testing, where the files name no such split. With ``folds`` the test split is fold number
     ``fold`` instead, whatever the files say. Documents of one group stay together in validation.
     """
 
@@ -45,7 +45,8 @@ class DocumentSplit(PartSplit):
             if not len(part):
                 raise UserError(
                     f"The {name} part is empty: {len(labels)} documents do not suffice for "
-                    f"data.val_fraction={self.val_fraction} and data.test_fraction={self.test_fraction}. Give more documents, or other fractions"
+                    f"data.val_fraction={self.val_fraction} and data.test_fraction={self.test_fraction}. "
+                    "Give more documents, or other fractions"
                 )
         return result
 
