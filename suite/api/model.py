@@ -1,7 +1,7 @@
 """A trained model in Python: predictions, attention weights, metrics and pictures."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,14 +86,14 @@ class Model:
 
         Takes the same ``records`` as ``predict``.
         """
-        return list(self.predictor.attention(self._records(records)))
+        return list(self._method("attention")(self._records(records)))
 
     def draw(self, records: Any) -> list[Picture]:
         """Return one picture for each record, which shows the prediction and the attention.
 
         Notebooks display a picture; ``picture.save(folder)`` writes it. Takes the same ``records`` as ``predict``.
         """
-        return list(self.predictor.draw(self._records(records)))
+        return list(self._method("draw")(self._records(records)))
 
     def evaluate(self, data: str | os.PathLike[str] | Iterable[Any] = "test") -> dict[str, float]:
         """Return the metrics on labelled data.
@@ -113,9 +113,19 @@ class Model:
             path = os.fspath(data)
             if not Path(path).exists():
                 raise UserError(f"{path} does not exist, and it is not a split; splits: {', '.join(SPLITS)}")
-            data = self.predictor.labelled_batches(path)
+            data = self._method("labelled_batches")(path)
         metrics: dict[str, float] = self._measuring().metrics_of(data)
         return metrics
+
+    def _method(self, name: str) -> Callable[..., Iterable[Any]]:
+        """Return a method of the predictor; raises UserError if the predictor of this task does not have it."""
+        found: Callable[..., Iterable[Any]] | None = getattr(self.predictor, name, None)
+        if found is None:
+            raise UserError(
+                f"the predictor of task={self.config['task_name']} has no method {name}(); "
+                f"derive it from suite.predictor.Predictor to use it here"
+            )
+        return found
 
     def _measuring(self) -> "TaskModule":
         from suite.training.task_module import TaskModule
