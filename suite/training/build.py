@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from suite.config.packages import GROUP, config_packages
 from suite.console import ignore_deprecations
+from suite.data.module import TaskData
 from suite.errors import UserError
 from suite.training.base_task_module import BaseTaskModule
 from suite.training.callbacks.checkpoints import Checkpoints, VerifiedCheckpointIO
@@ -37,6 +38,8 @@ TRUSTED = ("suite.", "tasks.", "torch.nn.", "torch.optim.", "lightning.pytorch."
 def build_data(config: Mapping[str, Any]) -> Any:
     """The data module, prepared and set up: files found or fetched, read, checked."""
     data = instantiate(config["data"], "data")
+    if not isinstance(data, TaskData):
+        raise UserError(f"data._target_={config['data']['_target_']} must be a subclass of suite.data.TaskData")
     data.prepare_data()
     data.setup("fit")
     return data

@@ -37,17 +37,23 @@ selection:
 trainer: {max_epochs: 4}
 """
 MODULE = """
-import lightning.pytorch as pl
 import torch
 import torch.nn.functional as F
+from suite.data import TaskData
 from suite.training import BaseTaskModule
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 
-class Bits(pl.LightningDataModule):
+class Bits(TaskData):
+    def prepare_data(self):
+        pass
+
+    def setup(self, stage=None):
+        pass
+
     def __init__(self, width: int = 5) -> None:
-        super().__init__()
+        super().__init__(reader=None)
         rows = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * width)
         self.rows = TensorDataset(rows, (rows.sum(1) % 2).long())
 
