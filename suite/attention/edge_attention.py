@@ -8,7 +8,6 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from suite.attention.attention import Implementation, check_options
-from suite.attention.choices.location_scores import LocationBased, LocationSensitive
 from suite.attention.choices.scores import GATScore, Score
 from suite.attention.compiled.edges import attend_edges_compiled, spmm_compiled
 from suite.attention.compiled.library import library
@@ -65,7 +64,7 @@ class EdgeAttention(nn.Module):
     def __init__(self, score: Score, dropout: float = 0.0, implementation: Implementation = "auto") -> None:
         super().__init__()
         check_options(dropout, implementation)
-        if isinstance(score, LocationBased | LocationSensitive):
+        if score.needs_order:
             raise ValueError(
                 f"{type(score).__name__} scores keys by their position, and edges and segments have no order of keys; "
                 "set attention.score=additive"

@@ -1,5 +1,6 @@
-"""Contracts that every task inherits, shipped so that packages of their own can use them."""
+"""Contracts to inherit in tests: of a task, and of a score of attention. They are shipped for packages of your own."""
 
+from suite.testing.attention import AttentionContract
 from suite.testing.task import TaskContract
 
-__all__ = ["TaskContract"]
+__all__ = ["AttentionContract", "TaskContract"]

@@ -1,4 +1,4 @@
-"""Alignments: how scores become weights. One small class each; all take ``(scores, mask)`` and return weights."""
+"""Alignments: how scores become weights. Each takes ``(scores, mask)`` and returns the weights."""
 
 # B batch, H heads, L queries, S keys
 
@@ -10,25 +10,31 @@ from suite.attention.functional import masked_softmax
 
 
 class Alignment(nn.Module):
-    """Turns scores (..., S) into weights among the keys that ``mask`` (bool, True = may attend) allows.
+    """Base class: turns scores (..., S) into weights of the keys that ``mask`` (bool, True = may attend) allows.
 
-    Rows sum to 1, or to 0 where nothing may be attended. ``rowwise`` is True where a row of weights depends on the same
-    row of scores alone, so that queries can be served in pieces. A ``stateful`` alignment takes the weights of the last
-    step as ``previous``.
+    The rows of weights sum to 1, or to 0 if no key is allowed.
+
+    Attributes:
+        rowwise: True if a row of weights depends on no other row of scores, so that chunks of queries can be computed
+            separately, and computed again in the backward pass.
+        stateful: True if ``forward`` takes the weights of the previous step as ``previous``.
     """
 
     rowwise = True
     stateful = False
 
     def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Align: (..., S) -> (..., S)."""
+        """Weights of the scores: (..., S) -> (..., S)."""
         raise NotImplementedError
 
 
 class Softmax(Alignment):
-    """weights[j] = exp(scores[j] / temperature) / sum over k of exp(scores[k] / temperature).
+    """Softmax over the keys, with a temperature.
 
+    weights[j] = exp(scores[j] / temperature) / sum over k of exp(scores[k] / temperature)
     (Bahdanau et al. 2015, eq. 6; a temperature below 1 is the sharpening of Chorowski et al. 2015, sec. 2.3)
+
+    Raises ValueError for a temperature that is not positive.
 
     >>> Softmax()(torch.zeros(1, 4), torch.tensor([True, True, False, False]))
     tensor([[0.5000, 0.5000, 0.0000, 0.0000]])
@@ -40,12 +46,12 @@ class Softmax(Alignment):
             raise ValueError(f"temperature must be positive, got {temperature}")
         self.temperature = temperature
 
-    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: D102
+    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:
         return masked_softmax(scores if self.temperature == 1.0 else scores / self.temperature, mask)
 
 
 class Sparsemax(Alignment):
-    """The Euclidean projection of the scores onto the simplex: many weights are exactly 0.
+    """The Euclidean projection of the scores onto the simplex; many weights are exactly 0.
 
     weights[j] = max(scores[j] - tau, 0), tau such that they sum to 1   (Martins & Astudillo 2016, eq. 2 and alg. 1)
 
@@ -53,12 +59,12 @@ class Sparsemax(Alignment):
     tensor([[0.7500, 0.2500, 0.0000]])
     """
 
-    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: D102
+    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:
         return _sparse(scores, mask, power=1)
 
 
 class Entmax15(Alignment):
-    """Between softmax and sparsemax: sparse, yet smooth where it leaves 0.
+    """1.5-entmax, between softmax and sparsemax: sparse weights with a continuous derivative.
 
     weights[j] = max(scores[j] / 2 - tau, 0)^2, tau such that they sum to 1   (Peters et al. 2019, eq. 9-10)
 
@@ -66,35 +72,35 @@ class Entmax15(Alignment):
     tensor([[0.5000, 0.5000, 0.0000]])
     """
 
-    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: D102
+    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:
         return _sparse(scores, mask, power=2)
 
 
 class Sigmoid(Alignment):
-    """Smoothing: the bounded sigmoid for the unbounded exponential, so that one key cannot silence the rest.
+    """Smoothed attention: softmax with the sigmoid in place of the exponential, so that no key dominates.
 
     weights[j] = sigmoid(scores[j]) / sum over k of sigmoid(scores[k])   (Chorowski et al. 2015, sec. 2.3)
 
-    This is the softmax of log sigmoid(scores), which does not underflow.
+    It is computed as the softmax of log sigmoid(scores), which does not underflow.
 
     >>> Sigmoid()(torch.tensor([[50.0, 90.0, -90.0]])).round(decimals=4)
     tensor([[0.5000, 0.5000, 0.0000]])
     """
 
-    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: D102
+    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:
         return masked_softmax(F.logsigmoid(scores), mask)
 
 
 class Monotonic(Alignment):
-    """The expected weights of a reader that only moves forward and stops at key j with probability sigmoid(score).
+    """Monotonic attention: the expected weights of a reader that only moves forward and stops with p = sigmoid(score).
 
     q[i, j] = (1 - p[i, j - 1]) q[i, j - 1] + weights[i - 1, j];   weights[i, j] = p[i, j] q[i, j];
     p = sigmoid(scores)   (Raffel et al. 2017, eq. 8-10)
 
     ``previous`` (B, H, 1, S) are the weights of the step before the first query; without it the reader starts before
-    the first key. A reader may run off the end, so rows sum to at most 1. The recurrence over j is a product with
-    T[k, j] = prod of (1 - p) from k to j - 1, formed as exp of differences of a sum of logarithms: nothing is divided,
-    so nothing under- or overflows. A step costs O(S^2); queries are visited one after another.
+    the first key. The reader may pass the last key, so a row sums to at most 1. The recurrence over j is a product with
+    T[k, j] = prod of (1 - p) from k to j - 1, computed as exp of differences of a sum of logarithms, which neither
+    underflows nor overflows. A step costs O(S^2); queries are computed one after the other.
 
     >>> Monotonic()(torch.tensor([[[[90.0, 0.0, 0.0], [-90.0, 90.0, 0.0]]]])).round(decimals=4)
     tensor([[[[1., 0., 0.],
@@ -105,7 +111,7 @@ class Monotonic(Alignment):
     stateful = True
 
     def forward(self, scores: Tensor, mask: Tensor | None = None, previous: Tensor | None = None) -> Tensor:
-        """Align: (B, H, L, S) -> (B, H, L, S)."""
+        """Weights of the scores: (B, H, L, S) -> (B, H, L, S)."""
         if scores.shape[-1] == 0:
             return scores
         log_pass = F.logsigmoid(-scores)  # log (1 - p)
@@ -128,11 +134,11 @@ class Monotonic(Alignment):
 
 
 class Sinkhorn(Alignment):
-    """Balances a square matrix: rows and columns sum to 1, a soft permutation of keys.
+    """Sinkhorn balancing of a square matrix: rows and columns sum to 1, a soft permutation of the keys.
 
     repeat: divide exp(scores) by its column sums, then by its row sums   (Tay et al. 2020, sec. 3.1.1; Sinkhorn 1964)
 
-    Rows are balanced last, so they sum to 1 exactly. Raises ValueError where L and S differ: no such matrix exists.
+    Rows are divided last, so they sum to 1 exactly. Raises ValueError where L and S differ: no such matrix exists.
 
     >>> Sinkhorn()(torch.tensor([[[[8.0, 0.0], [8.0, 0.0]]]])).sum(-2).allclose(torch.ones(2))
     True
@@ -144,7 +150,7 @@ class Sinkhorn(Alignment):
         super().__init__()
         self.iterations = iterations
 
-    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: D102
+    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:
         if scores.shape[-1] != scores.shape[-2]:
             raise ValueError(
                 f"sinkhorn balances a square matrix, got {scores.shape[-2]} queries and {scores.shape[-1]} keys; "
@@ -159,25 +165,24 @@ class Sinkhorn(Alignment):
 
 
 class Hard(Alignment):
-    """One key for each query: sampled while training, the most probable one otherwise.
+    """Hard attention: one key per query, sampled during training, the most probable key otherwise.
 
     weights = one-hot of j ~ softmax(scores)   (Xu et al. 2015, eq. 8-9; Mnih et al. 2014)
 
-    A sample has no gradient; the score learns by REINFORCE from ``log_prob`` of the weights that were drawn:
-
-    A row of weights can not be formed twice, so no path recomputes it (``rowwise`` is False).
+    A row is sampled once and never computed again, so ``rowwise`` is False. A sample has no gradient; the score learns
+    by REINFORCE from ``log_prob`` of the sampled weights:
 
     >>> scores, hard = torch.zeros(1, 1, 2, 5, requires_grad=True), Hard()
     >>> weights = hard(scores)
-    >>> advantage = torch.ones(1, 1, 2)  # reward minus baseline, of every query
+    >>> advantage = torch.ones(1, 1, 2)  # reward minus baseline of each query
     >>> (-advantage * hard.log_prob(scores, weights)).sum().backward()
     """
 
     rowwise = False
 
-    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: D102
+    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:
         probabilities = masked_softmax(scores.detach(), mask)
-        if self.training:  # the largest of p / exponential noise is a sample of p
+        if self.training:  # the argmax of p / exponential noise is a sample of p
             probabilities = probabilities / torch.empty_like(probabilities, dtype=torch.float32).exponential_()
         if scores.shape[-1] == 0:
             return probabilities
@@ -185,41 +190,41 @@ class Hard(Alignment):
         return best if mask is None else best * mask.any(-1, keepdim=True)
 
     def log_prob(self, scores: Tensor, weights: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Log probability of the keys chosen in ``weights``, (..., L), differentiable in the scores; 0 where empty."""
+        """Log probability of the keys in ``weights``, (..., L), differentiable in the scores; 0 for an empty row."""
         allowed = torch.ones_like(scores, dtype=torch.bool) if mask is None else mask.expand_as(scores)
         log_p = _log_normalised(scores.masked_fill(~allowed, -torch.inf), allowed, dim=-1)
         return log_p.masked_fill(weights == 0, 0.0).sum(-1)
 
 
 class StraightThrough(Hard):
-    """Hard attention whose gradient is that of the softmax behind it.
+    """Hard attention with the gradient of softmax: the straight-through estimator.
 
-    forward: one-hot of j ~ softmax(scores);   backward: d softmax(scores)   (Bengio et al. 2013, straight-through)
+    forward: one-hot of j ~ softmax(scores);   backward: d softmax(scores)   (Bengio et al. 2013)
 
     >>> scores = torch.tensor([[1.0, 2.0]], requires_grad=True)
     >>> StraightThrough().eval()(scores)
     tensor([[0., 1.]], grad_fn=<AddBackward0>)
     """
 
-    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: D102
+    def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:
         soft = masked_softmax(scores, mask)
         return super().forward(scores, mask) + (soft - soft.detach())
 
 
 def _log_normalised(log_weights: Tensor, allowed: Tensor, dim: int) -> Tensor:
-    """Subtract the log of the sum over ``dim``; a line where nothing is allowed stays at -inf, with zero gradient."""
+    """Subtract the log of the sum over ``dim``; a line without an allowed entry stays at -inf, with zero gradient."""
     empty = ~allowed.any(dim, keepdim=True)
     total = log_weights.masked_fill(empty, 0.0).logsumexp(dim, keepdim=True)
     return log_weights.masked_fill(~allowed, 0.0).sub(total).masked_fill(~allowed, -torch.inf)
 
 
 def _sparse(scores: Tensor, mask: Tensor | None, power: int) -> Tensor:
-    """max(scores / power - tau, 0)^power among the allowed keys, which sums to 1: sparsemax (1) and entmax-1.5 (2)."""
+    """max(scores / power - tau, 0)^power of the allowed keys, which sums to 1: sparsemax (1) and 1.5-entmax (2)."""
     if scores.shape[-1] == 0:
         return scores
     wide = scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
     if mask is not None:
-        # no key further than 2 below the best has weight, so that far below is as good as -inf, and finite
+        # keys more than 2 below the best have weight 0, so 4 below acts like -inf and is finite
         best = wide.masked_fill(~mask, -torch.inf).amax(-1, keepdim=True).detach()
         floor = best.masked_fill(best == -torch.inf, 0.0) - 4.0
         wide = torch.where(mask, wide, floor)

@@ -1,4 +1,4 @@
-"""Patterns of blocks: sparse layouts whose cost follows the blocks that are on, not the square of the length."""
+"""Sparse patterns: their cost grows with the allowed blocks, not with the square of the length."""
 
 # L queries, S keys, here L = S; G blocks of T positions each
 
@@ -10,11 +10,12 @@ from suite.attention.choices.patterns import Pattern, Tile, band_tiles, same_len
 
 
 class BlockSparse(Pattern):
-    """Queries of block g may attend to keys of block h where ``layout[g, h]`` is True.
+    """Block-sparse attention: queries of block g may attend to keys of block h where ``layout[g, h]`` is True.
 
     allowed(i, j) = layout[i // T, j // T]   (Child et al. 2019, sec. 5.1; Zaheer et al. 2020, sec. 2)
 
-    Shape: layout (G, G) bool, for G T positions (the last block may be cut short). Raises ValueError for other lengths.
+    Shape: layout (G, G) bool, for G T positions; the last block may be shorter. Raises ValueError for another layout
+    and for other lengths.
 
     >>> BlockSparse(torch.eye(2, dtype=torch.bool), block_size=2).mask(3, 3).int()
     tensor([[1, 1, 0],
@@ -31,15 +32,15 @@ class BlockSparse(Pattern):
         self.register_buffer("layout", layout, persistent=False)
         self.block_size = block_size
 
-    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return self.layout[queries // self.block_size, keys // self.block_size]
 
-    def offset(self, num_queries: int, num_keys: int) -> int:  # noqa: D102
+    def offset(self, num_queries: int, num_keys: int) -> int:
         fits = -(-num_keys // self.block_size) == len(self.layout)
         whole = len(self.layout) * self.block_size
         return same_length("of blocks", num_queries, num_keys, num_keys if fits else whole)
 
-    def tiles(self, num_queries: int, num_keys: int) -> list[Tile] | None:  # noqa: D102
+    def tiles(self, num_queries: int, num_keys: int) -> list[Tile] | None:
         self.offset(num_queries, num_keys)
         within = torch.arange(self.block_size, device=self.layout.device)
         tiles = []
@@ -51,12 +52,12 @@ class BlockSparse(Pattern):
 
 
 class SinkhornBlocks(BlockSparse):
-    """Sparse Sinkhorn attention: every block attends to itself and to the one block that sorting brought beside it.
+    """Sparse Sinkhorn attention: every block attends to itself and to the block that a sorting network assigns to it.
 
     allowed(i, j) = (j // T = i // T) or (j // T = partner[i // T])   (Tay et al. 2020, sec. 3.2)
 
-    Shape: partner (G,) ints, a permutation; ``from_scores`` makes it of a sorting network's scores (G, G) through
-    Sinkhorn balancing.
+    Shape: partner (G,) ints, a permutation. ``from_scores`` computes it from the scores (G, G) of a sorting network by
+    Sinkhorn balancing. Raises ValueError if ``partner`` is not a permutation.
 
     >>> SinkhornBlocks.from_scores(torch.tensor([[0.0, 3.0], [2.0, 1.0]]), block_size=1).mask(2, 2).int()
     tensor([[1, 1],
@@ -65,13 +66,15 @@ class SinkhornBlocks(BlockSparse):
 
     def __init__(self, partner: Tensor, block_size: int) -> None:
         if partner.sort().values.tolist() != list(range(len(partner))):
-            raise ValueError(f"partner must name every block from 0 to {len(partner) - 1} once, got {partner.tolist()}")
+            raise ValueError(
+                f"partner must contain every block from 0 to {len(partner) - 1} once, got {partner.tolist()}"
+            )
         blocks = torch.arange(len(partner), device=partner.device)
         super().__init__((blocks == blocks[:, None]) | (blocks == partner[:, None]), block_size)
 
     @classmethod
     def from_scores(cls, scores: Tensor, block_size: int) -> "SinkhornBlocks":
-        """Balance ``scores`` (G, G) and take, strongest pair first, one partner for every block."""
+        """Balance ``scores`` (G, G) and choose one partner for every block, the largest weight first."""
         balanced = Sinkhorn()(scores.detach()[None, None])[0, 0].clone()
         partner = torch.empty(len(scores), dtype=torch.int64, device=scores.device)
         for _ in range(len(scores)):
@@ -82,11 +85,11 @@ class SinkhornBlocks(BlockSparse):
 
 
 class GlobalLocal(Pattern):
-    """A few global positions see and are seen by all; the others see their neighbours.
+    """A few global positions attend to all and are attended by all; the others attend to their neighbours.
 
     allowed(i, j) = (i < G) or (j < G) or (|i - j| <= width)   (Beltagy et al. 2020, sec. 3.1; Ainslie et al. 2020)
 
-    The first ``num_global`` positions are global (a class token, the question of a question).
+    The first ``num_global`` positions are global, for example a class token. Raises ValueError for negative numbers.
 
     >>> GlobalLocal(num_global=1, width=0).mask(3, 3).int()
     tensor([[1, 1, 1],
@@ -100,13 +103,13 @@ class GlobalLocal(Pattern):
             raise ValueError(f"num_global and width must be at least 0, got {num_global} and {width}")
         self.num_global, self.width = num_global, width
 
-    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return (queries < self.num_global) | (keys < self.num_global) | ((queries - keys).abs() <= self.width)
 
-    def offset(self, num_queries: int, num_keys: int) -> int:  # noqa: D102
+    def offset(self, num_queries: int, num_keys: int) -> int:
         return same_length("global_local", num_queries, num_keys, num_keys)
 
-    def tiles(self, num_queries: int, num_keys: int) -> list[Tile] | None:  # noqa: D102
+    def tiles(self, num_queries: int, num_keys: int) -> list[Tile] | None:
         first = min(self.num_global, self.offset(num_queries, num_keys) + num_queries)
         bands = band_tiles(self.width, self.width, first, num_queries - first, num_keys)
         if bands is None:
@@ -120,7 +123,7 @@ class GlobalLocal(Pattern):
 
 
 class AxialRows(Pattern):
-    """Positions of a picture, row by row, attend along their row:  i // W = j // W.   (Ho et al. 2019, sec. 3)
+    """Axial attention along the rows of an image, given row by row:  i // W = j // W.   (Ho et al. 2019, sec. 3)
 
     >>> AxialRows(height=2, width=2).mask(4, 4).int()[0]
     tensor([1, 1, 0, 0], dtype=torch.int32)
@@ -130,29 +133,29 @@ class AxialRows(Pattern):
         super().__init__()
         self.height, self.width = height, width
 
-    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return queries // self.width == keys // self.width
 
-    def offset(self, num_queries: int, num_keys: int) -> int:  # noqa: D102
+    def offset(self, num_queries: int, num_keys: int) -> int:
         return same_length("axial", num_queries, num_keys, self.height * self.width)
 
-    def tiles(self, num_queries: int, num_keys: int) -> list[Tile] | None:  # noqa: D102
+    def tiles(self, num_queries: int, num_keys: int) -> list[Tile] | None:
         self.offset(num_queries, num_keys)
         rows = (slice(row * self.width, (row + 1) * self.width) for row in range(self.height))
         return [Tile(row, row) for row in rows]
 
 
 class AxialColumns(AxialRows):
-    """The same along columns:  i mod W = j mod W.   (Ho et al. 2019, sec. 3)
+    """Axial attention along the columns of an image, given row by row:  i mod W = j mod W.   (Ho et al. 2019, sec. 3)
 
     >>> AxialColumns(height=2, width=2).mask(4, 4).int()[0]
     tensor([1, 0, 1, 0], dtype=torch.int32)
     """
 
-    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return queries % self.width == keys % self.width
 
-    def tiles(self, num_queries: int, num_keys: int) -> list[Tile] | None:  # noqa: D102
+    def tiles(self, num_queries: int, num_keys: int) -> list[Tile] | None:
         self.offset(num_queries, num_keys)
         columns = (slice(column, None, self.width) for column in range(self.width))
         return [Tile(column, column) for column in columns]

@@ -1,4 +1,4 @@
-"""Luong's local attention: a window around an aligned position, with a Gaussian where the position is predicted."""
+"""Local attention of Luong et al. 2015: a window around an aligned position or around a predicted one."""
 
 # B batch, H heads, L queries, S keys, D width of one head
 
@@ -9,11 +9,11 @@ from suite.attention.choices.patterns import Pattern, Tile, band_tiles
 
 
 class LocalMonotonic(Pattern):
-    """local-m: step t of a decoder looks around position t of the source:  |s - t| <= width.
+    """local-m: step t of a decoder attends around position t of the source:  |s - t| <= width.
 
-    p_t = t   (Luong et al. 2015, sec. 3.2); the paper's D is ``width``
+    p_t = t   (Luong et al. 2015, sec. 3.2; ``width`` is D in the paper)
 
-    Unlike ``Window`` it aligns the first query with the first key. A decoder that goes step by step takes row t:
+    Unlike ``Window`` it aligns the first query with the first key. Step-by-step decoding takes row t:
     ``pattern.mask(t + 1, S)[-1:]``.
 
     >>> LocalMonotonic(width=1).mask(2, 4).int()
@@ -25,24 +25,24 @@ class LocalMonotonic(Pattern):
         super().__init__()
         self.width = width
 
-    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return (queries - keys).abs() <= self.width
 
-    def offset(self, num_queries: int, num_keys: int) -> int:  # noqa: D102
+    def offset(self, num_queries: int, num_keys: int) -> int:
         return 0
 
-    def tiles(self, num_queries: int, num_keys: int) -> list[Tile] | None:  # noqa: D102
+    def tiles(self, num_queries: int, num_keys: int) -> list[Tile] | None:
         return band_tiles(self.width, self.width, 0, num_queries, num_keys)
 
 
 class LocalPredictive(Pattern):
-    """local-p: the query predicts where to look; a Gaussian favours keys near that position.
+    """local-p: the query predicts a position, and a Gaussian weights the keys near it.
 
     p = S sigmoid(v . tanh(W query)),   allowed: |s - p| <= width,
     weights[s] = align(...)[s] exp(-(s - p)^2 / (2 sigma^2)),   sigma = width / 2   (Luong et al. 2015, eq. 9-10)
 
     S is the length of each sequence: the number of keys that ``mask`` allows. As in the paper the Gaussian multiplies
-    the weights after alignment, so rows sum to less than 1. Rules on positions alone (``mask``, ``|``) do not apply and
+    the weights after alignment, so rows sum to less than 1. The pattern depends on the query, so ``mask`` and ``|``
     raise ValueError.
 
     >>> mask, factor = LocalPredictive(num_heads=1, head_dim=3, width=2)(torch.ones(1, 1, 2, 3), torch.ones(1, 1, 9, 3))
@@ -58,12 +58,12 @@ class LocalPredictive(Pattern):
         self.weight = nn.Parameter(torch.randn(num_heads, head_dim, head_dim) * head_dim**-0.5)  # W
         self.vector = nn.Parameter(torch.randn(num_heads, head_dim, 1) * head_dim**-0.5)  # v
 
-    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
-        raise ValueError("local_predictive depends on the query, not on positions alone: join it with &, not with |")
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
+        raise ValueError(
+            "local_predictive depends on the query and has no mask of positions; combine it with &, not with |"
+        )
 
-    def forward(  # noqa: D102
-        self, query: Tensor, key: Tensor, mask: Tensor | None = None
-    ) -> tuple[Tensor | None, Tensor | None]:
+    def forward(self, query: Tensor, key: Tensor, mask: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
         length = key.shape[-2] if mask is None else mask.sum(-1, keepdim=True)
         position = length * torch.sigmoid(torch.tanh(query @ self.weight) @ self.vector)  # (B, H, L, 1)
         distance = torch.arange(key.shape[-2], device=query.device) - position

@@ -1,4 +1,4 @@
-"""Patterns: who may attend to whom. One small class each, combined with ``&`` and ``|``.
+"""Patterns: which keys a query may attend to. They combine with ``&`` and ``|``.
 
   causal        window(1, 1)   global 1, window 1   blocks of 2    rows of 2 x 2
 1 . . . .        1 1 . . .        1 1 1 1 1          1 1 . .         1 1 . .
@@ -18,44 +18,46 @@ from torch import Tensor, nn
 
 
 class Tile(NamedTuple):
-    """Some queries and every key that any of them may attend to; an index is a slice or (n,) int64."""
+    """Some queries, and every key that any of them may attend to as a slice or as indices (n,) int64."""
 
     queries: slice
     keys: slice | Tensor
 
 
 class Pattern(nn.Module):
-    """A rule that says which query may attend to which key.
+    """Base class: a rule that decides which keys a query may attend to.
 
-    A subclass writes ``allows``, on positions; from it follow the dense mask, the mask of any part of it, and the mask
-    function of FlexAttention. Where most pairs are not allowed it also writes ``tiles``, so that the rest need not be
-    computed. Query l stands at position l + S - L (``offset``): the last query meets the last key, as in decoding.
-    ``positional`` is False where the rule depends on more than positions.
+    A subclass defines ``allows`` on positions, from which the dense mask, the mask of a tile and the mask function of
+    FlexAttention follow. If it allows few pairs, it also defines ``tiles``, so that the others are not computed. Query
+    l has position l + S - L (``offset``): the last query is at the last key, as in decoding.
+
+    Attributes:
+        positional: False if the rule depends on more than positions.
     """
 
     positional = True
 
     def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Whether the query at each position may attend to the key at each, bool; the positions broadcast."""
+        """Whether the queries at the given positions may attend to the keys at theirs, bool; positions broadcast."""
         raise NotImplementedError
 
     def offset(self, num_queries: int, num_keys: int) -> int:
-        """Position of the first query. A pattern of a fixed size refuses other sizes here, by ValueError."""
+        """Position of the first query. A pattern of a fixed size raises ValueError for other sizes."""
         return num_keys - num_queries
 
     def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:
-        """The dense mask (L, S), bool, True = may attend; None where all may. Some patterns add dimensions in front."""
+        """The dense mask (L, S), bool, True = may attend; None if all may. Some patterns add leading dimensions."""
         queries = torch.arange(num_queries, device=device) + self.offset(num_queries, num_keys)
         return self.allows(queries[:, None], torch.arange(num_keys, device=device))
 
     def tiles(self, num_queries: int, num_keys: int) -> Iterable[Tile] | None:
-        """Tiles that hold each query once and every allowed pair; None where the pattern is too dense to gain."""
+        """Tiles that hold each query once and every allowed pair; None if the pattern is too dense to profit."""
         return None
 
     def forward(self, query: Tensor, key: Tensor, mask: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
-        """The pattern for this query and key, joined with ``mask``, and what multiplies the weights (or None).
+        """The mask of the pattern joined with ``mask``, and a factor of the weights; None where there is none.
 
-        Shape: query (B, H, L, D), key (B, H, S, D); mask and results broadcast to (B, H, L, S).
+        Shape: query (B, H, L, D), key (B, H, S, D); the mask and both results broadcast to (B, H, L, S).
         """
         own = self.mask(query.shape[-2], key.shape[-2], query.device)
         return (own if mask is None else mask if own is None else own & mask), None
@@ -74,10 +76,10 @@ class Full(Pattern):
     True
     """
 
-    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return torch.ones_like(queries + keys, dtype=torch.bool)
 
-    def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:  # noqa: D102
+    def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:
         return None
 
     def __and__(self, other: Pattern) -> Pattern:
@@ -85,19 +87,21 @@ class Full(Pattern):
 
 
 class Causal(Pattern):
-    """A query may attend to keys that do not stand after it:  key <= query.   (Vaswani et al. 2017, sec. 3.2.3)
+    """A query may attend to its own position and to earlier ones:  key <= query.   (Vaswani et al. 2017, sec. 3.2.3)
 
-    >>> Causal().mask(2, 3).int()  # two new positions after one that is cached
+    >>> Causal().mask(2, 3).int()  # two new positions after a cached one
     tensor([[1, 1, 0],
             [1, 1, 1]], dtype=torch.int32)
     """
 
-    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return keys <= queries
 
 
 class Window(Pattern):
     """A query may attend to its neighbours:  query - left <= key <= query + right.   (Beltagy et al. 2020, sec. 3.1)
+
+    Raises ValueError for negative widths.
 
     >>> Window(left=1, right=0).mask(3, 3).int()
     tensor([[1, 0, 0],
@@ -108,20 +112,22 @@ class Window(Pattern):
     def __init__(self, left: int = 64, right: int = 64) -> None:
         super().__init__()
         if left < 0 or right < 0:
-            raise ValueError(f"left and right count neighbours and are at least 0, got left={left}, right={right}")
+            raise ValueError(f"left and right must be at least 0, got left={left} and right={right}")
         self.left, self.right = left, right
 
-    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return (keys >= queries - self.left) & (keys <= queries + self.right)
 
-    def tiles(self, num_queries: int, num_keys: int) -> Iterable[Tile] | None:  # noqa: D102
+    def tiles(self, num_queries: int, num_keys: int) -> Iterable[Tile] | None:
         return band_tiles(self.left, self.right, self.offset(num_queries, num_keys), num_queries, num_keys)
 
 
 class Lengths(Pattern):
-    """A query may attend to keys within the length of its sequence:  key < lengths[b].   Shape: lengths (B,), ints.
+    """A query may attend to the keys within the length of its sequence:  key < lengths[b].
 
-    Holds data of one batch, so it is made per batch and combined: ``Causal() & Lengths(lengths)``.
+    It holds the data of one batch, so build it per batch and combine it: ``Causal() & Lengths(lengths)``.
+
+    Shape: lengths (B,) ints. Raises ValueError for another shape or type.
 
     >>> Lengths(torch.tensor([1, 3])).mask(1, 3).int().squeeze()
     tensor([[1, 0, 0],
@@ -134,15 +140,17 @@ class Lengths(Pattern):
             raise ValueError(f"lengths must be ints of shape (batch,), got {lengths.dtype} {tuple(lengths.shape)}")
         self.lengths = lengths
 
-    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return keys < self.lengths[:, None, None, None]  # (B, 1, 1, S)
 
 
 class GraphEdges(Pattern):
-    """A receiver may attend to the senders of its edges: a graph in the dense layout, for any score and alignment.
+    """A graph in the dense layout: a receiver may attend to the senders of its edges.
 
-    Shape: edge_index (2, M), row 0 sends (key), row 1 receives (query); L = S = ``num_nodes``. Raises ValueError for
-    other sizes. ``attend_edges`` computes the same in the edge layout, at a cost that grows with M.
+    ``EdgeAttention`` computes the same with softmax at a cost that grows with the number of edges.
+
+    Shape: edge_index (2, M), row 0 is the sender (key), row 1 the receiver (query); L = S = ``num_nodes``. Raises
+    ValueError for other lengths.
 
     >>> GraphEdges(torch.tensor([[0, 1], [1, 0]]), num_nodes=2).mask(2, 2).int()
     tensor([[0, 1],
@@ -157,15 +165,15 @@ class GraphEdges(Pattern):
         adjacency[edge_index[1], edge_index[0]] = True
         self.register_buffer("adjacency", adjacency, persistent=False)
 
-    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return self.adjacency[queries, keys]
 
-    def offset(self, num_queries: int, num_keys: int) -> int:  # noqa: D102
+    def offset(self, num_queries: int, num_keys: int) -> int:
         return same_length("graph_edges", num_queries, num_keys, len(self.adjacency))
 
 
 class Both(Pattern):
-    """``left & right``: what both allow; what multiplies the weights is the product of theirs.
+    """``left & right``: allows what both allow; the factors of the weights are multiplied.
 
     >>> (Causal() & Window(1, 9)).mask(3, 3).int()
     tensor([[1, 0, 0],
@@ -178,31 +186,29 @@ class Both(Pattern):
         self.left, self.right = left, right
         self.positional = left.positional and right.positional
 
-    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return self.left.allows(queries, keys) & self.right.allows(queries, keys)
 
-    def offset(self, num_queries: int, num_keys: int) -> int:  # noqa: D102
+    def offset(self, num_queries: int, num_keys: int) -> int:
         return same_offset(self.left, self.right, num_queries, num_keys)
 
-    def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:  # noqa: D102
+    def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:
         left, right = (side.mask(num_queries, num_keys, device) for side in (self.left, self.right))
         return right if left is None else left if right is None else left & right
 
-    def tiles(self, num_queries: int, num_keys: int) -> Iterable[Tile] | None:  # noqa: D102
+    def tiles(self, num_queries: int, num_keys: int) -> Iterable[Tile] | None:
         same_offset(self.left, self.right, num_queries, num_keys)
-        left = self.left.tiles(num_queries, num_keys)  # what covers one side covers both
+        left = self.left.tiles(num_queries, num_keys)  # tiles that cover one side cover both
         return self.right.tiles(num_queries, num_keys) if left is None else left
 
-    def forward(  # noqa: D102
-        self, query: Tensor, key: Tensor, mask: Tensor | None = None
-    ) -> tuple[Tensor | None, Tensor | None]:
+    def forward(self, query: Tensor, key: Tensor, mask: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
         mask, left = self.left(query, key, mask)
         mask, right = self.right(query, key, mask)
         return mask, right if left is None else left if right is None else left * right
 
 
 class Either(Pattern):
-    """``left | right``: what one of them allows. Both must be rules on positions; Luong's local-p is not.
+    """``left | right``: allows what either allows. Both must be rules on positions; ``LocalPredictive`` is not.
 
     >>> (Window(0, 0) | Window(2, 0)).mask(1, 3).int()
     tensor([[1, 1, 1]], dtype=torch.int32)
@@ -213,22 +219,22 @@ class Either(Pattern):
         self.left, self.right = left, right
         self.positional = left.positional and right.positional
 
-    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:  # noqa: D102
+    def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return self.left.allows(queries, keys) | self.right.allows(queries, keys)
 
-    def offset(self, num_queries: int, num_keys: int) -> int:  # noqa: D102
+    def offset(self, num_queries: int, num_keys: int) -> int:
         return same_offset(self.left, self.right, num_queries, num_keys)
 
-    def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:  # noqa: D102
+    def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:
         left, right = (side.mask(num_queries, num_keys, device) for side in (self.left, self.right))
         return None if left is None or right is None else left | right
 
 
 def band_tiles(left: int, right: int, offset: int, num_queries: int, num_keys: int) -> list[Tile] | None:
-    """Tiles of queries at positions ``offset + l``, each with the keys from ``left`` before to ``right`` after it."""
-    size = max(64, left + right)  # wider tiles compute more pairs in vain, narrower ones cost more calls
+    """Tiles of queries at positions ``offset + l``, with the keys from ``left`` before to ``right`` after them."""
+    size = max(64, left + right)  # wider tiles compute more forbidden pairs, narrower ones need more calls
     if num_keys <= 3 * (size + left + right):
-        return None  # measured: there the dense kernel, which skips nothing, is as fast
+        return None  # measured: the dense kernel is as fast there
     tiles = []
     for start in range(0, num_queries, size):
         stop = min(start + size, num_queries)
@@ -239,18 +245,18 @@ def band_tiles(left: int, right: int, offset: int, num_queries: int, num_keys: i
 
 
 def same_offset(left: Pattern, right: Pattern, num_queries: int, num_keys: int) -> int:
-    """The offset of both sides, or ValueError where they align queries with keys differently."""
+    """The offset of both sides; ValueError if they align queries and keys differently."""
     one, other = left.offset(num_queries, num_keys), right.offset(num_queries, num_keys)
     if one != other:
         raise ValueError(
-            f"{type(left).__name__} and {type(right).__name__} place {num_queries} queries differently among "
-            f"{num_keys} keys and cannot be combined; they agree where there are as many queries as keys"
+            f"{type(left).__name__} and {type(right).__name__} align {num_queries} queries with {num_keys} keys "
+            "differently and cannot be combined; they agree if there are as many queries as keys"
         )
     return one
 
 
 def same_length(name: str, num_queries: int, num_keys: int, length: int) -> int:
-    """Offset 0 for a pattern over one sequence of a fixed length, or ValueError."""
+    """Offset 0 of a pattern over one sequence of a fixed length; ValueError for other lengths."""
     if num_queries != length or num_keys != length:
         raise ValueError(
             f"pattern {name} is built for {length} queries and {length} keys, got {num_queries} and {num_keys}; "

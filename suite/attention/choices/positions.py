@@ -1,4 +1,4 @@
-"""Positions: what a layer knows of order beside its pattern. Small classes that compose in a list."""
+"""Position encodings: rotations of queries and keys, and biases of the scores. They compose in a list."""
 
 # B batch, H heads, L queries, S keys, D width of one head
 
@@ -9,24 +9,25 @@ from torch import Tensor, nn
 
 
 class Position(nn.Module):
-    """A notion of order. A subclass turns vectors by their position, or adds a bias to the scores, or both."""
+    """Base class: a position encoding rotates queries and keys, or adds a bias to the scores, or both."""
 
     def rotate(self, x: Tensor, start: int = 0) -> Tensor:
-        """The vectors (B, H, T, D) of the positions ``start``, ``start + 1``, ..., marked with their position."""
+        """Encode the positions ``start``, ``start + 1``, ... in the vectors (B, H, T, D)."""
         return x
 
     def bias(self, query: Tensor, num_keys: int) -> Tensor | None:
-        """What is added to the scores, broadcastable to (B, H, L, S); the last query stands at the last key."""
+        """A bias of the scores, broadcastable to (B, H, L, S), or None; the last query is at the last key."""
         return None
 
 
 class Rotary(Position):
-    """Rotary positions: pairs of features turn by an angle that grows with the position.
+    """Rotary position encoding: pairs of features rotate by an angle that grows with the position.
 
-    turned[t, (i, i + D/2)] = rotation by t base^(-2 i / D) of x[t, (i, i + D/2)]   (Su et al. 2021, eq. 34)
+    rotated[t, (i, i + D/2)] = rotation by t base^(-2 i / D) of x[t, (i, i + D/2)]   (Su et al. 2021, eq. 34)
 
-    The inner product of a turned query and key then depends on the distance of their positions alone. Features are
-    paired in halves, as in most published code; the paper pairs neighbours, which is the same up to their order.
+    The inner product of a rotated query and key depends on the distance of their positions only. Feature i is paired
+    with feature i + D/2, as in most published code; the paper pairs neighbours, which differs in their order only.
+
     Raises ValueError for an odd width.
 
     >>> rotary = Rotary(head_dim=4)
@@ -41,11 +42,11 @@ class Rotary(Position):
     def __init__(self, head_dim: int, base: float = 10000.0) -> None:
         super().__init__()
         if head_dim % 2:
-            raise ValueError(f"rotary positions pair features, so head_dim must be even; got {head_dim}")
+            raise ValueError(f"rotary positions need an even head_dim, got {head_dim}")
         exponent = torch.arange(0, head_dim, 2, dtype=torch.float32) / head_dim
         self.register_buffer("frequencies", base**-exponent, persistent=False)
 
-    def rotate(self, x: Tensor, start: int = 0) -> Tensor:  # noqa: D102
+    def rotate(self, x: Tensor, start: int = 0) -> Tensor:
         time = torch.arange(start, start + x.shape[-2], device=x.device, dtype=torch.float32)
         angle = time[:, None] * self.frequencies
         cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
@@ -54,17 +55,17 @@ class Rotary(Position):
 
 
 def distances(num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor:
-    """Position of the key minus position of the query, (L, S); the last query stands at the last key."""
+    """Position of the key minus position of the query, (L, S); the last query is at the last key."""
     queries = torch.arange(num_queries, device=device) + (num_keys - num_queries)
     return torch.arange(num_keys, device=device) - queries[:, None]
 
 
 class RelativeKeys(Position):
-    """Relative positions as vectors: the query also answers to how far away a key stands.
+    """Relative position vectors: a learnt vector per distance is added to the key.
 
     bias[i, j] = query[i] . a[clip(j - i, -K, K)]   (Shaw et al. 2018, eq. 5), a (2 K + 1, D), shared by the heads
 
-    The query arrives unscaled and the bias is divided by sqrt(D), as the score of eq. 4 is.
+    The bias is divided by sqrt(D), as the score in eq. 4 of the paper.
 
     >>> RelativeKeys(head_dim=4, max_distance=2).bias(torch.ones(2, 3, 5, 4), num_keys=5).shape
     torch.Size([2, 3, 5, 5])
@@ -75,19 +76,21 @@ class RelativeKeys(Position):
         self.max_distance = max_distance
         self.vectors = nn.Parameter(torch.randn(2 * max_distance + 1, head_dim) * head_dim**-0.5)
 
-    def bias(self, query: Tensor, num_keys: int) -> Tensor:  # noqa: D102
+    def bias(self, query: Tensor, num_keys: int) -> Tensor:
         steps = distances(query.shape[-2], num_keys, query.device).clamp(-self.max_distance, self.max_distance)
         by_distance = query @ self.vectors.to(query.dtype).t() * query.shape[-1] ** -0.5  # (B, H, L, 2 K + 1)
         return by_distance.gather(-1, (steps + self.max_distance).expand(*query.shape[:-1], -1))
 
 
 class RelativeBias(Position):
-    """Relative positions as numbers: one learnt bias a head and bucket of distance.
+    """Relative position bias: a learnt number per head and bucket of distances.
 
     bias[h, i, j] = b[h, bucket(j - i)]   (Raffel et al. 2020, sec. 2.1)
 
-    Half of the buckets are for keys ahead, half for keys behind; in each, half of them count single steps and half grow
-    logarithmically up to ``max_distance``.
+    Half of the buckets are for later keys, half for earlier ones. In each half, one half of the buckets holds single
+    distances, and the other grows logarithmically up to ``max_distance``.
+
+    Raises ValueError if ``num_buckets`` is not a multiple of 4.
 
     >>> RelativeBias(num_heads=2).bias(torch.ones(1, 2, 3, 4), num_keys=5).shape
     torch.Size([2, 3, 5])
@@ -100,11 +103,11 @@ class RelativeBias(Position):
         self.num_buckets, self.max_distance = num_buckets, max_distance
         self.table = nn.Parameter(torch.zeros(num_heads, num_buckets))
 
-    def bias(self, query: Tensor, num_keys: int) -> Tensor:  # noqa: D102
+    def bias(self, query: Tensor, num_keys: int) -> Tensor:
         return self.table[:, self.buckets(distances(query.shape[-2], num_keys, query.device))].to(query.dtype)
 
     def buckets(self, steps: Tensor) -> Tensor:
-        """The bucket of every distance."""
+        """The bucket of each distance."""
         half = self.num_buckets // 2
         single = half // 2
         far = steps.abs()
@@ -114,7 +117,7 @@ class RelativeBias(Position):
 
 
 class Alibi(Position):
-    """Attention with linear biases: nearer keys score higher, at a pace that differs between heads; nothing is learnt.
+    """Attention with linear biases: scores decrease with the distance, at a fixed rate per head.
 
     bias[h, i, j] = -m[h] |j - i|,   m[h] = 2^(-8 h / H) for h = 1..H   (Press et al. 2022, sec. 3)
 
@@ -129,6 +132,6 @@ class Alibi(Position):
         heads = torch.arange(1, num_heads + 1, dtype=torch.float32)
         self.register_buffer("slopes", 2 ** (-8 * heads / num_heads), persistent=False)
 
-    def bias(self, query: Tensor, num_keys: int) -> Tensor:  # noqa: D102
+    def bias(self, query: Tensor, num_keys: int) -> Tensor:
         far = distances(query.shape[-2], num_keys, query.device).abs()
         return -self.slopes[:, None, None].to(query.dtype) * far

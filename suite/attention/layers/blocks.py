@@ -1,4 +1,4 @@
-"""Transformer blocks and reversible residuals, from the parts of this package."""
+"""Transformer blocks, and the reversible residual block."""
 
 # B batch, L positions, S positions of a memory, E model width
 
@@ -12,10 +12,11 @@ from suite.attention.operators.dropout import dropout
 
 
 class FeedForward(nn.Module):
-    """Two layers on every position:  out = W_2 dropout(gelu(W_1 x + b_1)) + b_2   (Vaswani et al. 2017, eq. 2).
+    """The position-wise feed-forward network of a Transformer.
 
-    GELU stands for the paper's ReLU (Hendrycks & Gimpel 2016), as in nearly every model since. Shape: (..., E) ->
-    (..., E).
+    out = W_2 dropout(gelu(W_1 x + b_1)) + b_2   (Vaswani et al. 2017, eq. 2, with GELU: Hendrycks & Gimpel 2016)
+
+    Shape: (..., E) -> (..., E).
 
     >>> FeedForward(embed_dim=4, hidden_dim=8)(torch.randn(2, 3, 4)).shape
     torch.Size([2, 3, 4])
@@ -27,18 +28,22 @@ class FeedForward(nn.Module):
         self.activation = nn.GELU()
         self.dropout = dropout
 
-    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, x: Tensor) -> Tensor:
         return self.down(dropout(self.activation(self.up(x)), self.dropout, self.training))
 
 
 class EncoderBlock(nn.Module):
-    """Self-attention and a feed-forward network, each behind a layer norm and around a residual.
+    """Self-attention and a feed-forward network, each with a layer norm before it and a residual connection.
 
     x = x + dropout(attention(norm_1(x)));   x = x + dropout(feed_forward(norm_2(x)))
     (Vaswani et al. 2017, sec. 3.1, with the norm first: Xiong et al. 2020, table 1)
 
-    ``attention`` and ``feed_forward`` are modules, so any score, alignment, pattern and position fits. With a causal
-    pattern this is the block of a decoder without memory (SASRec, GPT); ``cache`` then serves generation.
+    With a causal pattern this is the block of a decoder without memory (SASRec, GPT), and ``cache`` serves generation.
+
+    Args:
+        attention: self-attention with any score, alignment, pattern and positions.
+        feed_forward: maps (..., E) to (..., E).
+        dropout: probability of dropping an entry of either branch during training.
 
     Shape: x (B, L, E), mask bool broadcastable to (B, H, L, L) -> (B, L, E).
 
@@ -55,13 +60,13 @@ class EncoderBlock(nn.Module):
         self.dropout = dropout
 
     def forward(self, x: Tensor, *, mask: Tensor | None = None, cache: KeyValue | None = None) -> Tensor:
-        """Encode; with ``cache`` (which holds x already, see ``extend``) only the new positions x."""
+        """Encode x. With a ``cache`` that already contains x (see ``extend``), x are only the new positions."""
         context = self.attention(self.attention_norm(x), mask=mask, cache=cache).context
         x = x + dropout(context, self.dropout, self.training)
         return x + dropout(self.feed_forward(self.feed_forward_norm(x)), self.dropout, self.training)
 
     def extend(self, x: Tensor, cache: KeyValue | None = None) -> KeyValue:
-        """``cache`` with the keys and values of the new positions x (B, L, E)."""
+        """``cache`` followed by the keys and values of the new positions x (B, L, E), as a new cache."""
         return self.attention.extend(self.attention_norm(x), cache)
 
 
@@ -69,9 +74,13 @@ class DecoderBlock(nn.Module):
     """Causal self-attention, attention to a memory, and a feed-forward network.
 
     x = x + self_attention(norm_1(x));   x = x + cross_attention(norm_2(x), memory);   x = x + feed_forward(norm_3(x))
-    (Vaswani et al. 2017, sec. 3.1, with the norm first), each summand under dropout.
+    (Vaswani et al. 2017, sec. 3.1, with the norm first)
 
-    ``self_attention`` brings its own causal pattern. ``memory`` is ``remember(encoded)``, projected once for all steps.
+    Args:
+        self_attention: attention to earlier positions; give it a causal pattern.
+        cross_attention: attention to the memory, ``remember(encoded)``, which is projected once for all steps.
+        feed_forward: maps (..., E) to (..., E).
+        dropout: probability of dropping an entry of each branch during training.
 
     Shape: x (B, L, E), memory from (B, S, memory_dim), masks bool, True = may attend -> (B, L, E).
 
@@ -104,7 +113,7 @@ class DecoderBlock(nn.Module):
         memory_mask: Tensor | None = None,
         cache: KeyValue | None = None,
     ) -> Tensor:
-        """Decode; with ``cache`` (which holds x already, see ``extend``) only the new positions x."""
+        """Decode x. With a ``cache`` that already contains x (see ``extend``), x are only the new positions."""
         context = self.self_attention(self.self_norm(x), mask=mask, cache=cache).context
         x = x + dropout(context, self.dropout, self.training)
         context = self.cross_attention(self.cross_norm(x), cache=memory, mask=memory_mask).context
@@ -112,21 +121,21 @@ class DecoderBlock(nn.Module):
         return x + dropout(self.feed_forward(self.feed_forward_norm(x)), self.dropout, self.training)
 
     def remember(self, encoded: Tensor) -> KeyValue:
-        """The memory's keys and values, (B, S, memory_dim) -> KeyValue."""
+        """Project the memory to keys and values: (B, S, memory_dim) -> KeyValue."""
         return self.cross_attention.extend(encoded)
 
     def extend(self, x: Tensor, cache: KeyValue | None = None) -> KeyValue:
-        """``cache`` with the keys and values of the new positions x (B, L, E)."""
+        """``cache`` followed by the keys and values of the new positions x (B, L, E), as a new cache."""
         return self.self_attention.extend(self.self_norm(x), cache)
 
 
 class Reversible(nn.Module):
-    """A residual block whose input follows from its output, so none need be kept for the way back.
+    """A residual block whose backward pass computes its input from its output, so that no input is saved.
 
-    y_1 = x_1 + f(x_2);   y_2 = x_2 + g(y_1)     and back:   x_2 = y_2 - g(y_1);   x_1 = y_1 - f(x_2)
+    y_1 = x_1 + f(x_2);   y_2 = x_2 + g(y_1);   inverse:   x_2 = y_2 - g(y_1);   x_1 = y_1 - f(x_2)
     (Gomez et al. 2017, eq. 6-7; with attention and feed-forward as f and g: Kitaev et al. 2020, eq. 9)
 
-    f and g must give the same output twice: dropout inside them is refused by ValueError while training.
+    f and g run twice and must give the same output: dropout inside them raises ValueError during training.
 
     Shape: two tensors of the same shape -> two tensors of that shape.
 
@@ -140,16 +149,18 @@ class Reversible(nn.Module):
         super().__init__()
         self.f, self.g = f, g
 
-    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
+    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         if self.training and any(_drops(module) for module in self.modules()):
-            raise ValueError("f and g of a reversible block run twice and must agree: set their dropout to 0")
+            raise ValueError(
+                "f and g of a reversible block run twice and must give the same output; set their dropout to 0"
+            )
         learnt = [p for p in self.parameters() if p.requires_grad]
         y: tuple[Tensor, Tensor] = _Reversible.apply(self, first, second, *learnt)
         return y
 
     @torch.no_grad()
     def inverse(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        """The input of an output."""
+        """The input that gives this output."""
         second = second - self.g(first)
         return first - self.f(second), second
 

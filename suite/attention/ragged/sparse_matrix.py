@@ -127,7 +127,7 @@ _warnings_given = False
 
 
 def _csr_tensor(offsets: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
-    """``torch.sparse_csr_tensor`` without its warnings (CSR is in beta, unchecked), given once per process."""
+    """``torch.sparse_csr_tensor`` without the warnings (beta, unchecked) that torch gives once per process."""
     global _warnings_given
     if _warnings_given:
         return torch.sparse_csr_tensor(offsets, columns, values, shape, check_invariants=False)
