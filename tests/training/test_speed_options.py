@@ -14,7 +14,7 @@ from suite.training.callbacks.averaging import WeightAveraging
 from suite.training.compile import compile_parts
 from suite.training.run.launch import launch
 from suite.training.run.resume import FREE
-from tests.attention.compiler import needs_compiler
+from tests.attention.conftest import needs_compiler
 from tests.training import processes
 from tests.training.test_resume import TASKS, resumed
 

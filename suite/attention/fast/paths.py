@@ -45,6 +45,8 @@ def sdpa_path(call: AttentionCall) -> AttentionOutput:
     if call.bias is not None:
         bias = call.bias.to(query.dtype)
         mask = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
+    if mask is not None and mask.dim() < 2:
+        mask = torch.atleast_2d(mask)  # torch's function needs (L, S) at least
     context = F.scaled_dot_product_attention(
         query, key, call.value, attn_mask=mask, dropout_p=call.dropout_p, is_causal=causal, scale=scale
     )

@@ -1,6 +1,4 @@
-"""Patterns against a loop of their rule; combinations; tiles that cover them; refusals."""
-
-import itertools
+"""Every pattern follows a loop of its rule; combinations; tiles that cover every allowed pair; rejected input."""
 
 import pytest
 import torch
@@ -35,10 +33,10 @@ RULES = [  # pattern, queries, keys, rule on query number i and key number j
 
 
 @pytest.mark.parametrize(("pattern", "queries", "keys", "rule"), RULES, ids=lambda x: type(x).__name__)
-def test_mask_follows_the_rule(pattern, queries, keys, rule):
+def test_the_mask_follows_the_rule(pattern, queries, keys, rule):
     mask = pattern.mask(queries, keys)
-    wanted = torch.tensor([[rule(i, j) for j in range(keys)] for i in range(queries)])
-    assert torch.equal(torch.ones(queries, keys, dtype=torch.bool) if mask is None else mask, wanted)
+    expected = torch.tensor([[rule(i, j) for j in range(keys)] for i in range(queries)])
+    assert torch.equal(torch.ones(queries, keys, dtype=torch.bool) if mask is None else mask, expected)
 
 
 def test_lengths_of_a_batch_combine_with_positions():
@@ -80,8 +78,8 @@ def test_tiles_hold_each_query_once_and_every_allowed_pair(kind, left, right, bl
     assert (covered | ~mask).all()
 
 
-def test_windows_over_fewer_queries_than_keys_are_tiled_where_the_queries_stand():
-    query, key = torch.randn(1, 2, 50, 4), torch.randn(1, 2, 600, 4)
+def test_tiles_of_fewer_queries_than_keys_follow_the_positions_of_the_queries():
+    query, key = torch.randn(1, 2, 50, 4).double(), torch.randn(1, 2, 600, 4).double()
     for pattern in (Window(3, 2), LocalMonotonic(4)):
         fast = Attention(pattern=pattern)(query, key, key)
         assert fast.weights is None
@@ -89,60 +87,12 @@ def test_windows_over_fewer_queries_than_keys_are_tiled_where_the_queries_stand(
         torch.testing.assert_close(fast.context, slow.context)
 
 
-def test_local_p_follows_luong():
-    torch.manual_seed(0)
-    pattern = LocalPredictive(num_heads=2, head_dim=3, width=2).double()
-    query, key = torch.randn(2, 2, 4, 3).double(), torch.randn(2, 2, 9, 3).double()
-    lengths = torch.tensor([9, 5])
-    padding = (torch.arange(9) < lengths[:, None])[:, None, None]
-    out = Attention(pattern=pattern)(query, key, key, mask=padding, need_weights=True)
-    plain = torch.zeros_like(out.weights)
-    for b, h, i in itertools.product(range(2), range(2), range(4)):
-        q = query[b, h, i]
-        p = lengths[b] * torch.sigmoid(pattern.vector[h, :, 0] @ torch.tanh(q @ pattern.weight[h]))  # eq. 9
-        window = [s for s in range(int(lengths[b])) if abs(s - p) <= 2]
-        align = torch.stack([q.dot(key[b, h, s]) / 3**0.5 for s in window]).softmax(-1)
-        for s, a in zip(window, align, strict=True):
-            plain[b, h, i, s] = a * torch.exp(-((s - p) ** 2) / (2 * 1.0**2))  # eq. 10, sigma = D / 2
-    torch.testing.assert_close(out.weights, plain)
-    gradients = torch.autograd.grad(out.context.sum(), list(pattern.parameters()))
-    assert all(g.abs().sum() > 0 for g in gradients)  # the position is learnt
-
-
-def test_padding_does_not_change_a_pattern_of_predicted_positions():
-    pattern = LocalPredictive(2, 3)
-    query, key = torch.randn(1, 2, 4, 3), torch.randn(1, 2, 6, 3)
-    padded = torch.cat([key, torch.randn(1, 2, 5, 3)], dim=2)
-    mask = (torch.arange(11) < 6)[None, None, None]
-    alone, batched = (
-        Attention(pattern=pattern)(query, key, key),
-        Attention(pattern=pattern)(query, padded, padded, mask=mask),
-    )
-    torch.testing.assert_close(alone.context, batched.context)
-
-
-def test_what_a_pattern_can_not_do_is_refused():
-    with pytest.raises(
-        ValueError, match="axial is built for 6 queries and 6 keys, got 4 and 6; build it for this length"
-    ):
-        AxialRows(2, 3).mask(4, 6)
-    with pytest.raises(ValueError, match="of blocks is built for 6 queries .* got 9 and 9"):
-        BlockSparse(LAYOUT, 2).mask(9, 9)
-    with pytest.raises(ValueError, match="Causal and LocalMonotonic place 2 queries differently among 5 keys"):
+def test_bad_input_raises():
+    with pytest.raises(ValueError, match="Causal and LocalMonotonic align 2 queries with 5 keys differently"):
         (Causal() & LocalMonotonic(3)).tiles(2, 5)
-    with pytest.raises(ValueError, match="depends on the query, not on positions alone: join it with &, not with |"):
-        (Causal() | LocalPredictive(1, 2))(torch.ones(1, 1, 3, 2), torch.ones(1, 1, 3, 2))
     with pytest.raises(ValueError, match=r"lengths must be ints of shape \(batch,\), got torch.float32"):
         Lengths(torch.ones(2))
-    with pytest.raises(ValueError, match="left and right count neighbours .* got left=-1"):
+    with pytest.raises(ValueError, match="left and right must be at least 0, got left=-1 and right=2"):
         Window(-1, 2)
-    with pytest.raises(ValueError, match="partner must name every block from 0 to 2 once, got"):
-        SinkhornBlocks(torch.tensor([0, 0, 2]), 2)
-    with pytest.raises(ValueError, match=r"layout must be bool \(blocks, blocks\), got torch.float32"):
-        BlockSparse(torch.ones(2, 2), 2)
-
-
-def test_a_predicted_position_joins_a_causal_rule():
-    query = torch.randn(1, 1, 5, 2)
-    weights = Attention(pattern=Causal() & LocalPredictive(1, 2, width=2))(query, query, query).weights
-    assert (weights[0, 0].triu(1) == 0).all()
+    with pytest.raises(ValueError, match="combine it with &, not with |"):
+        (Causal() | LocalPredictive(1, 2))(torch.ones(1, 1, 3, 2), torch.ones(1, 1, 3, 2))

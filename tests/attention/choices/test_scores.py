@@ -1,110 +1,92 @@
-"""Every score against a slow loop that follows its paper's equation, in both layouts."""
+"""Every score follows its paper's equation and keeps the contract of a score; so does a score from outside."""
 
 import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from suite.attention.choices.location_scores import LocationBased, LocationSensitive
-from suite.attention.choices.patterns import GraphEdges
-from suite.attention.choices.scores import (
-    Additive,
-    Concat,
-    Cosine,
-    Dot,
-    GATScore,
-    GATv2Score,
-    General,
-    ScaledDot,
-    Score,
-)
-from suite.attention.edge_attention import EdgeAttention
-from suite.attention.functional import attend
-from suite.attention.ragged.edges import Edges
+from suite.attention import SCORES, Additive, Cosine, GATScore, GATv2Score, InnerProduct, MultiheadAttention, Score
+from suite.attention.attention import Attention
+from suite.testing import AttentionContract
+from tests.attention.conftest import S
 
-B, H, L, S, D = 2, 3, 5, 7, 4
+ORDERED = ["location_based", "location_sensitive"]  # tested in test_location_scores.py
 
 
-def equation(score: Score, h: int, q: Tensor, k: Tensor, j: int) -> Tensor:
-    """One score of one head, as the papers write it."""
-    match score:
-        case Dot():
-            return q.dot(k)
-        case ScaledDot():
-            return q.dot(k) / math.sqrt(D)
-        case General():
-            return q @ score.weight[h] @ k
-        case Cosine():
-            return torch.log1p(score.log_sharpness[h].exp()).squeeze() * q.dot(k) / (q.norm() * k.norm())
-        case Additive():
-            return score.vector[h].dot(torch.tanh(q + k + score.bias[h]))
-        case Concat():
-            joined = torch.cat([score.query_weight[h], score.key_weight[h]]).t()  # W, (A, 2 D)
-            return score.vector[h].dot(torch.tanh(joined @ torch.cat([q, k])))
-        case GATScore():
-            e = torch.cat([score.query_vector[h], score.key_vector[h]]).dot(torch.cat([q, k]))
-            return e if e > 0 else 0.2 * e
-        case GATv2Score():
-            e = q + k
-            return score.vector[h].dot(torch.where(e > 0, e, 0.2 * e))
-        case LocationBased():
-            return score.weight[h, j].dot(q)
-    raise AssertionError(score)
+class TestScores(AttentionContract):
+    @pytest.fixture(params=[name for name in SCORES if name not in ORDERED])
+    def score(self, request: pytest.FixtureRequest) -> Score:
+        cls = SCORES[request.param]
+        sizes = {"num_heads": self.num_heads, "head_dim": self.head_dim}
+        if request.param in ("dot", "scaled_dot"):
+            return cls()
+        if request.param == "cosine":
+            return cls(num_heads=self.num_heads)
+        return cls(**sizes, **({"hidden_dim": 6} if request.param == "concat" else {}))
+
+    def equation(self, score: Score, head: int, query: Tensor, key: Tensor, position: int) -> Tensor:
+        match type(score).__name__:
+            case "Dot":
+                return query.dot(key)
+            case "ScaledDot":
+                return query.dot(key) / math.sqrt(self.head_dim)
+            case "General":
+                return query @ score.weight[head] @ key
+            case "Cosine":
+                beta = torch.log1p(score.log_sharpness[head].exp()).squeeze()
+                return beta * query.dot(key) / (query.norm() * key.norm())
+            case "Additive":
+                return score.vector[head].dot(torch.tanh(query + key + score.bias[head]))
+            case "Concat":
+                joined = torch.cat([score.query_weight[head], score.key_weight[head]]).t()  # W, (A, 2 D)
+                return score.vector[head].dot(torch.tanh(joined @ torch.cat([query, key])))
+            case "GATScore":
+                e = torch.cat([score.query_vector[head], score.key_vector[head]]).dot(torch.cat([query, key]))
+                return torch.where(e > 0, e, 0.2 * e)
+            case "GATv2Score":
+                e = query + key
+                return score.vector[head].dot(torch.where(e > 0, e, 0.2 * e))
+        raise AssertionError(score)
 
 
-def sized() -> list[Score]:
-    torch.manual_seed(0)
-    some = [General(H, D), Cosine(H), Additive(H, D), Concat(H, D, hidden_dim=6), GATScore(H, D), GATv2Score(H, D)]
-    return [Dot(), ScaledDot(), *(score.double() for score in some)]
+class Distance(Score):
+    """A score from outside: minus the scaled squared distance of query and key."""
+
+    def __init__(self, num_heads: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(num_heads))
+
+    def pairs(self, query: Tensor, key: Tensor) -> Tensor:
+        return -self.scale * (query - key).square().sum(-1)
 
 
-@pytest.mark.parametrize("score", [*sized(), LocationBased(H, D, 9).double()], ids=lambda score: type(score).__name__)
-def test_score_follows_its_equation(score):
-    torch.manual_seed(2)
-    query, key = torch.randn(B, H, L, D).double(), torch.randn(B, H, S, D).double()
-    for parameter in score.parameters():
-        torch.nn.init.normal_(parameter)
-    ours = score(query, key)
-    assert ours.shape == (B, H, L, S)
-    for b, h, i, j in [(b, h, i, j) for b in range(B) for h in range(H) for i in range(L) for j in range(S)]:
-        torch.testing.assert_close(ours[b, h, i, j], equation(score, h, query[b, h, i], key[b, h, j], j))
+class TestOutsideScore(AttentionContract):
+    @pytest.fixture
+    def score(self) -> Score:
+        return Distance(self.num_heads)
+
+    def equation(self, score: Score, head: int, query: Tensor, key: Tensor, position: int) -> Tensor:
+        return -score.scale[head] * sum((q - k) ** 2 for q, k in zip(query, key, strict=True))
 
 
-@pytest.mark.parametrize("score", sized(), ids=lambda score: type(score).__name__)
-def test_both_layouts_agree(score):
-    torch.manual_seed(3)
-    nodes, edge_index = 6, torch.tensor([[0, 1, 2, 3, 1, 5, 0], [1, 1, 0, 4, 0, 5, 4]])
-    query, key, value = (torch.randn(nodes, H, D).double() for _ in range(3))
-    ragged = EdgeAttention(score)(query, key, value, Edges.from_index(edge_index, nodes))
-    dense = [x.transpose(0, 1)[None] for x in (query, key, value)]
-    full = attend(*dense, score=score, mask=GraphEdges(edge_index, nodes).mask(nodes, nodes))
-    torch.testing.assert_close(ragged.context, full.context[0].transpose(0, 1))
-    torch.testing.assert_close(ragged.weights, full.weights[0, :, edge_index[1], edge_index[0]].t())
+class Doubled(InnerProduct):
+    """An outside score that the fused paths serve."""
+
+    def scale(self, width: int) -> float:
+        return 2.0
 
 
-def test_location_sensitive_follows_chorowski_and_carries_its_state():
-    torch.manual_seed(4)
-    score = LocationSensitive(H, D, num_filters=2, kernel_size=3).double()
-    query, key = torch.randn(B, H, 1, D).double(), torch.randn(B, H, S, D).double()
-    first = score(query, key).softmax(-1)
-    ours = score(query, key, previous=first)
-    for b, h, j in [(b, h, j) for b in range(B) for h in range(H) for j in range(S)]:
-        f = torch.zeros(2).double()
-        for n in range(2):  # f = F * alpha, eq. 8
-            for step in (-1, 0, 1):
-                if 0 <= j + step < S:
-                    f[n] += score.filters[h * 2 + n, 0, step + 1].detach() * first[b, h, 0, j + step].detach()
-        hidden = torch.tanh(query[b, h, 0] + key[b, h, j] + f @ score.feature_proj[h] + score.bias[h])  # eq. 9
-        torch.testing.assert_close(ours[b, h, 0, j], score.vector[h].dot(hidden))
-    assert not list(score.buffers())  # no state on the module
+class TestOutsideInnerProduct(AttentionContract):
+    @pytest.fixture
+    def score(self) -> Score:
+        return Doubled()
+
+    def equation(self, score: Score, head: int, query: Tensor, key: Tensor, position: int) -> Tensor:
+        return 2 * query.dot(key)
 
 
-def test_additive_with_the_layers_projections_is_bahdanau():
-    """v tanh(W s + U h): one head of width E, compared with the paper's loop."""
-    from suite.attention.attention import Attention
-    from suite.attention.layers.multihead import MultiheadAttention
-
+def test_additive_with_the_projections_of_the_layer_is_bahdanau():
     torch.manual_seed(5)
     layer = MultiheadAttention(4, 1, Attention(Additive(1, 4)), memory_dim=6, bias=False).double()
     state, memory = torch.randn(1, 1, 4).double(), torch.randn(1, S, 6).double()
@@ -114,18 +96,15 @@ def test_additive_with_the_layers_projections_is_bahdanau():
     torch.testing.assert_close(weights[0, 0, 0], e.exp() / e.exp().sum())
 
 
-def test_what_a_score_can_not_do_is_refused():
-    edges = Edges.from_index(torch.tensor([[0], [1]]), 2)
-    with pytest.raises(ValueError, match="knows max_keys=9 positions, got 10 keys; build it with a larger max_keys"):
-        LocationBased(H, D, 9)(torch.ones(B, H, 1, D), torch.ones(B, H, 10, D))
-    for score in (LocationBased(H, D), LocationSensitive(H, D)):
-        with pytest.raises(ValueError, match="needs keys that stand in order; edges do not"):
-            score.edges(torch.ones(2, H, D), torch.ones(2, H, D), edges)
-    with pytest.raises(
-        ValueError, match=r"previous must be the weights of one step, .* = \(2, 3, 1, 7\), got \(2, 7\)"
-    ):
-        LocationSensitive(H, D)(torch.ones(B, H, 1, D), torch.ones(B, H, S, D), previous=torch.ones(B, S))
-    with pytest.raises(ValueError, match="kernel_size must be odd.*got 4"):
-        LocationSensitive(H, D, kernel_size=4)
+def test_gatv2_ranks_keys_per_query_and_gat_does_not():
+    torch.manual_seed(0)
+    query, key = torch.randn(1, 1, 40, 4), torch.randn(1, 1, 9, 4)
+    orders = [score(query, key).argsort(-1).flatten(0, 2).unique(dim=0) for score in (GATScore(1, 4), GATv2Score(1, 4))]
+    assert len(orders[0]) == 1
+    assert len(orders[1]) > 1
+
+
+def test_a_sharpness_that_is_not_positive_raises():
     with pytest.raises(ValueError, match="sharpness must be positive, got 0"):
-        Cosine(H, sharpness=0.0)
+        Cosine(2, sharpness=0.0)
+    torch.testing.assert_close(nn.functional.softplus(Cosine(2, sharpness=2.0).log_sharpness), torch.full((2, 1, 1), 2.0))

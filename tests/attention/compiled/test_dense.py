@@ -17,7 +17,7 @@ from suite.attention.choices.positions import Rotary
 from suite.attention.choices.scores import Additive, Cosine, General, ScaledDot
 from suite.attention.compiled.dense import attend_compiled
 from suite.attention.layers.multihead import MultiheadAttention
-from tests.attention.compiler import needs_compiler
+from tests.attention.conftest import needs_compiler
 
 pytestmark = needs_compiler
 

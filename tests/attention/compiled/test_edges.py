@@ -15,7 +15,7 @@ from suite.attention.fast.edges import attend_edges_fast
 from suite.attention.layers.graph import GraphAttention
 from suite.attention.ragged.edges import Edges
 from suite.attention.ragged.sparse_matrix import Sparsity, spmm
-from tests.attention.compiler import needs_compiler
+from tests.attention.conftest import needs_compiler
 
 pytestmark = needs_compiler
 

@@ -9,7 +9,7 @@ import pytest
 
 from suite.attention.attention import Attention
 from suite.attention.compiled import library
-from tests.attention.compiler import COMPILER, needs_compiler
+from tests.attention.conftest import COMPILER, needs_compiler
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from suite.attention.fast.call import AttentionCall
 from suite.attention.fast.choose import choose
 from suite.attention.fast.paths import chunks_path, cpu_dropout_path, reference_path, sdpa_path, tiles_path
 from suite.attention.functional import attend, masked_softmax
-from tests.attention.compiler import IMPLEMENTATIONS
+from tests.attention.conftest import IMPLEMENTATIONS
 
 B, H, L, S, D, V = 2, 3, 5, 7, 4, 11  # distinct, so that no transposed axis can hide
 

@@ -7,7 +7,7 @@ from suite.attention.attention import Attention
 from suite.attention.choices.patterns import Causal, Full, Window
 from suite.attention.layers.multihead import MultiheadAttention
 from suite.attention.operators import half_precision
-from tests.attention.compiler import IMPLEMENTATIONS
+from tests.attention.conftest import IMPLEMENTATIONS
 
 
 @pytest.fixture(params=[True, False], ids=["in_software", "in_hardware"])
