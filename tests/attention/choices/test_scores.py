@@ -107,4 +107,6 @@ def test_gatv2_ranks_keys_per_query_and_gat_does_not():
 def test_a_sharpness_that_is_not_positive_raises():
     with pytest.raises(ValueError, match="sharpness must be positive, got 0"):
         Cosine(2, sharpness=0.0)
-    torch.testing.assert_close(nn.functional.softplus(Cosine(2, sharpness=2.0).log_sharpness), torch.full((2, 1, 1), 2.0))
+    torch.testing.assert_close(
+        nn.functional.softplus(Cosine(2, sharpness=2.0).log_sharpness), torch.full((2, 1, 1), 2.0)
+    )
