@@ -32,7 +32,8 @@ def assert_within_rounding(actual: Tensor, expected: Tensor, terms: int, magnitu
 
 def relative_error(actual: Tensor, expected: Tensor) -> float:
     """The Frobenius norm of the difference, relative to that of ``expected``."""
-    return float((actual.double() - expected.double()).norm() / expected.double().norm())
+    actual, expected = actual.detach().double(), expected.detach().double()
+    return float((actual - expected).norm() / expected.norm())
 
 
 def sampling_bound(draws: int, deviation: float) -> float:

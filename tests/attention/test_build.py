@@ -1,4 +1,4 @@
-"""Attention from a config: every preset, every combination, and what is refused."""
+"""Attention from a config: every preset, every kind of choice, and rejected configs."""
 
 import functools
 from pathlib import Path
@@ -9,10 +9,11 @@ import yaml
 from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 
+import suite.attention
 from suite.attention.build import ALIGNMENTS, PATTERNS, SCORES, build_attention, build_edge_attention
-from suite.attention.choices.alignments import Sparsemax
-from suite.attention.choices.patterns import Window
-from suite.attention.choices.scores import Additive, Cosine, GATv2Score
+from suite.attention.choices.alignments import Alignment, Sparsemax
+from suite.attention.choices.patterns import Both, Either, Pattern, Window
+from suite.attention.choices.scores import Additive, Cosine, GATv2Score, InnerProduct, Score
 from suite.attention.layers.multihead import MultiheadAttention
 
 PRESETS = sorted(Path("conf/attention").glob("[!_]*.yaml"))
@@ -43,7 +44,7 @@ def test_a_preset_names_its_source_and_only_what_differs_from_the_base(path):
     assert all(base[key] != value for key, value in own.items())
 
 
-def test_every_key_of_the_base_has_a_comment():
+def test_the_base_has_a_comment_for_every_key():
     lines = Path("conf/attention/_base.yaml").read_text().splitlines()
     assert all("  # " in line for line in lines[1:])
 
@@ -62,7 +63,7 @@ def test_a_choice_is_overridden_by_name_or_with_arguments():
     torch.testing.assert_close(torch.nn.functional.softplus(attention.score.log_sharpness), torch.full((2, 1, 1), 2.0))
 
 
-def test_a_class_from_elsewhere_is_given_as_a_callable_or_as_it_is():
+def test_a_class_from_elsewhere_is_a_callable_or_an_object():
     class Mine(Additive):
         pass
 
@@ -71,19 +72,27 @@ def test_a_class_from_elsewhere_is_given_as_a_callable_or_as_it_is():
     assert isinstance(attention.pattern, Window)
 
 
-def test_the_edge_layout_takes_a_score_and_refuses_the_rest_in_a_sentence():
-    assert isinstance(build_edge_attention({"score": "gatv2"}, **FACTS).score, GATv2Score)
-    for config, message in (
-        (
-            {"alignment": "entmax15"},
-            "supports only the alignment softmax .*, got entmax15; set attention.alignment=softmax",
-        ),
+def test_edge_attention_takes_score_dropout_and_implementation():
+    attention = build_edge_attention({"score": "gatv2", "dropout": 0.25}, **FACTS)
+    assert isinstance(attention.score, GATv2Score)
+    assert attention.dropout == 0.25
+    assert attention.kernels is build_edge_attention({"implementation": "auto"}, **FACTS).kernels
+    assert attention.kernels is not build_edge_attention({"implementation": "reference"}, **FACTS).kernels
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"alignment": "entmax15"}, "supports only the alignment softmax .*, got entmax15; set attention.align"),
         ({"alignment": {"name": "softmax", "temperature": 0.5}}, "softmax with temperature 1, got softmax"),
         ({"pattern": "causal"}, "themselves the pattern, so causal does not apply; set attention.pattern=full"),
         ({"score": "location_sensitive"}, "have no order of keys; set attention.score=additive"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            build_edge_attention(config, **FACTS)
+        ({"score": "aditive"}, "there is no score 'aditive'. Did you mean 'additive'"),
+    ],
+)
+def test_edge_attention_rejects_choices_without_a_meaning_over_edges(config, message):
+    with pytest.raises(ValueError, match=message):
+        build_edge_attention(config, **FACTS)
 
 
 @pytest.mark.parametrize(
@@ -98,20 +107,21 @@ def test_the_edge_layout_takes_a_score_and_refuses_the_rest_in_a_sentence():
             {"pattern": "axial_rows"},
             "pattern axial_rows needs height, width, .*attention.pattern='{name: axial_rows, height",
         ),
-        (
-            {"score": lambda: Sparsemax()},
-            "a score must be a subclass of suite.attention.Score, got Sparsemax",
-        ),
+        ({"score": lambda: Sparsemax()}, "a score must be a subclass of suite.attention.Score, got Sparsemax"),
         ({"dropout": 1.5}, "dropout must be a probability"),
     ],
 )
-def test_what_can_not_be_built_is_refused(config, message):
+def test_a_bad_config_raises(config, message):
     with pytest.raises(ValueError, match=message):
         build_attention(config, **FACTS)
 
 
-def test_every_member_of_a_family_has_its_own_name():
-    assert {"dot", "scaled_dot", "general", "concat", "additive", "cosine", "gat", "gatv2"} <= set(SCORES)
-    assert {"location_based", "location_sensitive"} <= set(SCORES)
-    assert {"softmax", "sparsemax", "entmax15", "sigmoid", "monotonic", "sinkhorn", "hard"} <= set(ALIGNMENTS)
-    assert {"full", "causal", "window", "block_sparse", "axial_rows", "local_predictive"} <= set(PATTERNS)
+@pytest.mark.parametrize(
+    ("family", "table", "bases"),
+    [(Score, SCORES, {InnerProduct}), (Alignment, ALIGNMENTS, set()), (Pattern, PATTERNS, {Both, Either})],
+)
+def test_the_tables_name_every_public_choice_once(family, table, bases):
+    public = [getattr(suite.attention, name) for name in suite.attention.__all__]
+    choices = {cls for cls in public if isinstance(cls, type) and issubclass(cls, family)} - {family} - bases
+    assert set(table.values()) == choices
+    assert len(set(table.values())) == len(table)
