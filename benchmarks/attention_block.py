@@ -2,10 +2,10 @@
 
     python benchmarks/attention_block.py [--threads 1 2] [--rounds 7] [--dtype float32 bfloat16] [--quick]
 
-The block is the projections and the attention between them, with a padding mask; both sides train, without forming
-weights. "compiled" are the optional kernels, "products" the time of our projections alone: no attention, however fast,
-gets below it. Targets, as shares of the peer's time: 0.50 for lengths up to 64 and 0.70 at 200 to 400 in float32, 0.60
-in bfloat16, 0.45 with dropout on the attention weights at every length.
+The block consists of the projections and the attention between them, with a padding mask; both sides train without
+returning weights. "compiled" uses the optional C++ kernels. "products" is the time of our projections alone, a lower
+bound for any attention. Targets, as shares of the peer's time: 0.50 for lengths up to 64 and 0.70 at 200 to 400 in
+float32, 0.60 in bfloat16, 0.45 with dropout on the attention weights at every length.
 """
 
 import argparse
@@ -15,9 +15,7 @@ import torch
 from timing import implementations, interleaved, show
 from torch import Tensor, nn
 
-from suite.attention.attention import Attention
-from suite.attention.choices.patterns import Causal, Full
-from suite.attention.layers.multihead import MultiheadAttention
+from suite.attention import Attention, Causal, Full, MultiheadAttention
 
 SHAPES = {  # batch, length, width, heads, causal
     "recommender, 50 items": (128, 50, 64, 1, True),

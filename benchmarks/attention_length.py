@@ -1,9 +1,9 @@
-"""How time and memory grow with the length: windows and blocks against attention to everything.
+"""Time and memory as the length grows: windows and blocks against full attention.
 
     python benchmarks/attention_length.py [--lengths 1024 2048 4096 8192 16384] [--quick]
 
-Forward and backward of one batch of 2 heads of 32; microseconds for each position, which stay the same where cost is
-linear, and the growth of peak resident memory, each in a process of its own. Attention to everything stops at 8192.
+Forward and backward of one sample with 2 heads of 32: microseconds per position, which are constant where the cost is
+linear, and the growth of the peak resident memory, each measured in its own process. Full attention ends at 8192.
 """
 
 import argparse
@@ -14,22 +14,30 @@ from multiprocessing import get_context
 
 import torch
 
-from suite.attention.attention import Attention
-from suite.attention.choices.block_patterns import AxialColumns, BlockSparse, GlobalLocal
-from suite.attention.choices.patterns import Causal, Full, Pattern, Window
-from suite.attention.choices.scores import Additive, ScaledDot
+from suite.attention import (
+    Additive,
+    Attention,
+    AxialColumns,
+    BlockSparse,
+    Causal,
+    Full,
+    GlobalLocal,
+    Pattern,
+    ScaledDot,
+    Window,
+)
 
 HEADS, WIDTH, BLOCK = 2, 32, 128
 
 
 def two_blocks(length: int) -> Pattern:
-    """Every block sees itself and the one before it."""
+    """Every block attends to itself and to the block before it."""
     eye = torch.eye(length // BLOCK, dtype=torch.bool)
     return BlockSparse(eye | eye.roll(1, 0), BLOCK)
 
 
 CANDIDATES: dict[str, tuple[Callable[[int], Pattern], str]] = {
-    "everything": (lambda length: Full(), "scaled_dot"),
+    "full": (lambda length: Full(), "scaled_dot"),
     "window 64": (lambda length: Window(64, 64), "scaled_dot"),
     "causal window 128": (lambda length: Causal() & Window(128, 0), "scaled_dot"),
     "global 4, window 64": (lambda length: GlobalLocal(4, 64), "scaled_dot"),
@@ -40,8 +48,8 @@ CANDIDATES: dict[str, tuple[Callable[[int], Pattern], str]] = {
 
 
 def cost(name: str, length: int) -> tuple[float, float]:
-    """Seconds of one forward and backward, the best of three, and MiB that the peak grew by."""
-    torch.set_num_threads(1)  # growth is the question, not speed
+    """Seconds of one forward and backward pass, the best of three, and the growth of the peak in MiB."""
+    torch.set_num_threads(1)  # the subject is growth, not speed
     pattern, score = CANDIDATES[name]
     attention = Attention(ScaledDot() if score == "scaled_dot" else Additive(HEADS, WIDTH), pattern=pattern(length))
     x = torch.randn(1, HEADS, length, WIDTH, requires_grad=True)
@@ -69,7 +77,7 @@ def main() -> None:
     for name in list(CANDIDATES)[:2] if arguments.quick else CANDIDATES:
         row = f"{name:24}"
         for length in lengths:
-            if name == "everything" and length > 8192:
+            if name == "full" and length > 8192:
                 row += f"{'-':>18}"
                 continue
             with get_context("spawn").Pool(1) as pool:

@@ -1,9 +1,9 @@
-"""Peak memory of additive attention, forward and backward: in chunks of queries against the plain equation.
+"""Peak memory of additive attention, forward and backward: chunks of queries against the plain equation.
 
     python benchmarks/attention_memory.py [--length 512] [--quick]
 
-Each candidate runs in a process of its own, which reports by how much its peak resident memory grew and how long one
-call took. Target: at most a quarter of the plain equation's memory at 512 queries and keys.
+Each candidate runs in its own process, which reports the growth of its peak resident memory and the time of one call.
+Target: at most a quarter of the memory of the plain equation at 512 queries and keys.
 """
 
 import argparse
@@ -14,9 +14,7 @@ from multiprocessing import get_context
 
 import torch
 
-from suite.attention.attention import Attention
-from suite.attention.choices.location_scores import LocationBased
-from suite.attention.choices.scores import Additive, Concat, GATv2Score, Score
+from suite.attention import Additive, Attention, Concat, GATv2Score, LocationBased, Score
 
 BATCH, HEADS, WIDTH = 2, 4, 32
 SCORES: dict[str, Callable[[int], Score]] = {
@@ -28,12 +26,12 @@ SCORES: dict[str, Callable[[int], Score]] = {
 
 
 def grown(score: str, implementation: str, length: int) -> tuple[float, float]:
-    """MiB that the peak grew by, and seconds, of one forward and backward."""
-    torch.set_num_threads(1)  # growth is the question, not speed
+    """Growth of the peak in MiB, and seconds, of one forward and backward pass."""
+    torch.set_num_threads(1)  # the subject is growth, not speed
     x = torch.randn(BATCH, HEADS, length, WIDTH, requires_grad=True)
     attention = Attention(SCORES[score](length), implementation=implementation)
     small = x[:, :, :8]
-    attention(small, small, small).context.sum().backward()  # thread pools and libraries
+    attention(small, small, small).context.sum().backward()  # loads libraries and starts thread pools
     before, started = _peak(), time.perf_counter()
     attention(x, x, x).context.sum().backward()
     return _peak() - before, time.perf_counter() - started

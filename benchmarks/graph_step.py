@@ -2,10 +2,10 @@
 
     python benchmarks/graph_step.py [--threads 1 2] [--rounds 9] [--quick]
 
-The peer is PyG's ``examples/gat.py``: dense features, two layers of 8 x 8 heads, dropout 0.6, Adam, full batch; ours is
-the network of ``attn train task=graph``. A step is forward, loss, backward and optimiser; the forward pass evaluates.
-Without Cora's files a made-up graph of its size is used. Targets for GAT's step: at most 0.13 of PyG's, 0.06 with
-the optional compiled kernels.
+The peer is PyG's ``examples/gat.py``: dense features, two layers of 8 x 8 heads, dropout 0.6, Adam, full batch. Ours is
+the network of ``attn train task=graph``. A step is forward, loss, backward and optimiser; the forward pass is in
+evaluation mode. Without the files of Cora, a random graph of its size is used. Targets for a step of GAT: at most 0.13
+of PyG's time, 0.06 with the optional compiled kernels.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from tasks.graph.npz import both_ways
 from tasks.graph.synthetic import SyntheticGraph
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of torch.jit, while it is imported
+    warnings.simplefilter("ignore")  # of torch.jit during the import
     from torch_geometric.nn import GATConv, GATv2Conv
 
 
@@ -49,7 +49,7 @@ class PygNet(nn.Module):
 
 
 class CoraSized(SyntheticGraph):
-    """Random edges and words, as many as Cora has, where its files cannot be had."""
+    """Random edges and words, as many as Cora has, where its files are not available."""
 
     def read(self, files: Resolved) -> Graph:
         random = np.random.RandomState(self.seed)
@@ -61,11 +61,11 @@ class CoraSized(SyntheticGraph):
 
 
 def cora() -> GraphData:
-    """Cora, or a made-up graph of its size."""
+    """Cora, or a random graph of its size."""
     try:
         return build_data(compose(["task=graph"]))
     except UserError as error:
-        print(f"no Cora ({error}); using a made-up graph of its size")
+        print(f"Cora is not available ({error}); using a random graph of its size")
         return GraphData(CoraSized())
 
 
@@ -89,7 +89,7 @@ def runner(
 
 
 def pyg(layer: type[nn.Module], data: GraphData) -> tuple[Callable[[], object], Callable[[], object]]:
-    """PyG's network in a plain loop; self-loops are its own to add."""
+    """PyG's network in a plain loop; it adds self-loops itself."""
     graph, batch = data.graph, data.batch
     sparsity = batch.features.sparsity
     x = torch.zeros(graph.num_nodes, graph.num_features)

@@ -2,9 +2,9 @@
 
     python benchmarks/segment_pooling.py [--threads 1 2] [--rounds 9] [--quick]
 
-The peer is what the usual code does: pad every set to the longest of the batch, mask, softmax, weighted mean; "plain"
-is that in bare torch operators. The others are the suite's ``AttentionPooling`` with the additive score (Yang et al.
-2016). Target: at most 0.5 of padded; no layout gets far below the share of cells that are filled.
+The peer, "plain, padded", pads every set to the longest of the batch, then masks, applies softmax and sums, in torch
+operators. The others are ``AttentionPooling`` and ``SegmentPooling`` with the additive score (Yang et al. 2016).
+Target: at most 0.5 of the padded time; no layout can get far below the share of filled cells.
 """
 
 import argparse
@@ -14,10 +14,7 @@ import torch
 from timing import interleaved, show
 from torch import Tensor, nn
 
-from suite.attention.attention import Attention
-from suite.attention.choices.scores import Additive
-from suite.attention.layers.pooling import AttentionPooling
-from suite.attention.ragged.segments import Segments
+from suite.attention import Additive, Attention, AttentionPooling, EdgeAttention, SegmentPooling, Segments
 
 CASES = {  # number of sets, median length, spread of its logarithm, width, heads
     "words of 600 sentences": (600, 16, 0.6, 100, 1),
@@ -28,12 +25,12 @@ CASES = {  # number of sets, median length, spread of its logarithm, width, head
 
 
 def lengths_of(count: int, median: int, spread: float) -> Tensor:
-    """Lengths of at least 1, logarithms normally distributed, as those of sentences and documents are."""
+    """Lengths of at least 1 with a log-normal distribution, like those of sentences and documents."""
     return (median * (spread * torch.randn(count)).exp()).round().long().clamp(min=1)
 
 
 class Plain(nn.Module):
-    """u = tanh(W x + b); weights = softmax(u . c) over what is no padding; the mean of x by them, for every head."""
+    """u = tanh(W x + b); weights = softmax(u . c) without the padding; the weighted mean of x, for every head."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -48,7 +45,9 @@ class Plain(nn.Module):
 
 def candidates(lengths: Tensor, width: int, heads: int) -> dict[str, Callable[[], object]]:
     """The three forms on the same sets."""
-    pool = AttentionPooling(width, Attention(Additive(num_heads=heads, head_dim=width // heads)), heads)
+    score = Additive(num_heads=heads, head_dim=width // heads)
+    pool = AttentionPooling(width, Attention(score), heads)
+    over_segments = SegmentPooling(width, EdgeAttention(score), heads)
     plain = Plain(width, heads)
     mask = torch.arange(int(lengths.max())) < lengths[:, None]
     padded = torch.randn(*mask.shape, width, requires_grad=True)
@@ -57,7 +56,7 @@ def candidates(lengths: Tensor, width: int, heads: int) -> dict[str, Callable[[]
     return {
         "plain, padded": lambda: plain(padded, mask).square().mean().backward(),
         "ours, padded": lambda: pool(padded, mask).context.square().mean().backward(),
-        "ours, segments": lambda: pool(ragged, segments=segments).context.square().mean().backward(),
+        "ours, segments": lambda: over_segments(ragged, segments).context.square().mean().backward(),
     }
 
 
