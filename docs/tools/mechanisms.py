@@ -1,22 +1,25 @@
-"""Try every combination of mechanisms: ``python docs/tools/mechanisms.py > docs/attention.md``."""
+"""Write docs/attention.md from the code: ``python docs/tools/mechanisms.py > docs/attention.md``.
+
+Names, equations and sources come from the docstrings of the classes. Whether a choice works with L != S and over edges,
+and which path computes it, is found by trying it.
+"""
 
 # L queries, S keys
 
-import itertools
+import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 
-from suite.attention.attention import Attention
-from suite.attention.build import ALIGNMENTS, PATTERNS, SCORES, build_attention, build_edge_attention
+from suite.attention import ALIGNMENTS, PATTERNS, SCORES, Attention, Edges, build_attention, build_edge_attention
 from suite.attention.fast.call import AttentionCall
 from suite.attention.fast.choose import choose
-from suite.attention.ragged.edges import Edges
 
 FACTS = {"num_heads": 2, "head_dim": 4}
-SHORT, LONG, BLOCK = 20, 600, 10  # keys of a trial; keys where the fast paths begin; keys of a block
-ARGUMENTS: dict[str, Callable[[int], dict[str, Any]]] = {  # of the patterns that need data, for a number of keys
+SHORT, LONG, BLOCK = 20, 600, 10  # keys of a short and of a long trial; keys in a block
+ARGUMENTS: dict[str, Callable[[int], dict[str, Any]]] = {  # arguments that depend on the number of keys
     "lengths": lambda keys: {"lengths": torch.tensor([keys - 1])},
     "window": lambda keys: {"left": 3, "right": 3},
     "global_local": lambda keys: {"num_global": 1, "width": 3},
@@ -29,65 +32,127 @@ ARGUMENTS: dict[str, Callable[[int], dict[str, Any]]] = {  # of the patterns tha
     "location_based": lambda keys: {"max_keys": LONG},
 }
 
-INTRODUCTION = """# Every mechanism, and where it works
+PAGE = """# Attention: choices, combinations, paths
 
-One equation: `weights = align(score(query, key), pattern)`, `context = weights @ value`. Each of the four choices is a
-name in the config (`attention.score=additive`) and a class with its equation and source in `suite/attention`.
-Written by `python docs/tools/mechanisms.py`, which tries every combination; a test compares.
+`suite.attention` computes one equation:
+
+    scores  = score(query, key) + bias
+    weights = align(scores, pattern & mask)
+    context = dropout(weights) @ value
+
+A score, an alignment and a pattern are chosen by name. `Attention` computes the equation on padded batches
+(B, H, L, S), `EdgeAttention` along the edges of a graph and within segments, where the graph is the pattern and softmax
+the alignment.
+
+```python
+from suite.attention import Additive, Attention, Causal, MultiheadAttention, Sparsemax
+
+attention = Attention(Additive(num_heads=4, head_dim=16), Sparsemax(), Causal(), dropout=0.1)
+layer = MultiheadAttention(embed_dim=64, num_heads=4, attention=attention)
+```
+
+```bash
+attn train task=recommender attention=additive                                       # a preset of conf/attention
+attn train task=recommender attention.score=cosine attention.alignment=sparsemax     # single choices
+attn train task=recommender "attention.pattern={{name: window, left: 8, right: 0}}"  # a choice with arguments
+```
+
+This page is written by `python docs/tools/mechanisms.py`; a test keeps it up to date.
+
+## Scores
+
+{scores}
+A score of your own is a subclass of `suite.attention.Score` with one method, `pairs`; `suite.testing.AttentionContract`
+tests it in every layout.
+
+## Alignments
+
+{alignments}
+## Patterns
+
+Patterns combine with `&` and `|`: `Causal() & Window(64, 0)`. "Linear" patterns compute only their tiles.
+
+{patterns}
+## What combines
+
+- Every score works with every alignment and every pattern on padded batches where L = S.
+- Where L differs from S, these are rejected: {not_square}.
+- Over edges and segments, every score works except {not_over_edges}, which depend on the order of
+  the keys. The alignment must be `softmax` with temperature 1, the pattern `full`.
+- `implementation=compiled` needs an inner-product score with softmax, or `gat` over edges (docs/compiled.md).
+
+A rejected combination raises ValueError with the reason and the setting to change, when the model is built or, if it
+depends on the lengths, at the first call.
+
+## Which path computes a call
+
+With `implementation=auto` the dispatcher takes the first row that matches. Every path equals the reference in values
+and gradients; only `reference` returns weights, and it also serves `need_weights=True`.
+
+{paths}
+`sdpa` is `torch.nn.functional.scaled_dot_product_attention`, `flex` is FlexAttention; `tiles` and `chunks` hold one
+tile of scores at a time and compute it again in the backward pass; `cpu_dropout` is softmax with dropout in chunks that
+fit in the cache; `kernels` are the C++ kernels. `torch.export` and `torch.compile` get `sdpa` or `reference`.
 """
 
 
-def table() -> str:
-    """The page, in Markdown."""
-    parts = [INTRODUCTION, _scores(), _alignments(), _patterns(), _combinations()]
-    return "\n".join(parts)
+def page() -> str:
+    """The page in Markdown."""
+    not_square = [
+        name
+        for kind, table in (("alignment", ALIGNMENTS), ("pattern", PATTERNS))
+        for name in table
+        if not _works_dense(**{kind: name}, queries=SHORT // 2)
+    ]
+    return PAGE.format(
+        scores=_scores(),
+        alignments=_alignments(),
+        patterns=_patterns(),
+        not_square=_listed(not_square),
+        not_over_edges=_listed(name for name in SCORES if not _works_over_edges(score=name)),
+        paths=_paths(),
+    )
+
+
+def every_square_combination_works() -> bool:
+    """Whether every score works with every alignment and pattern where L = S, as the page states."""
+    return all(
+        _works_dense(score=score, alignment=alignment, pattern=pattern)
+        for score in SCORES
+        for alignment in ALIGNMENTS
+        for pattern in PATTERNS
+    )
 
 
 def _scores() -> str:
     rows = []
     for name, cls in SCORES.items():
-        paths = [_path(length, score=name) for length in (SHORT, LONG)]
-        rows.append([f"`{name}`", _summary(cls), _dense(score=name), _over_edges(score=name), " / ".join(paths)])
-    head = ["score", "what it is", "dense", "edges and segments", f"path without weights, {SHORT} / {LONG} keys"]
-    return "## Scores\n\n" + _markdown(head, rows)
+        short, long = (_path(length, score=name) for length in (SHORT, LONG))
+        path = short if short == long else f"{short}, long inputs {long}"
+        rows.append([f"`{name}`", *_equation_and_source(cls), "yes" if _works_over_edges(score=name) else "no", path])
+    return _markdown(["name", "equation", "source", "edges", "path"], rows)
 
 
 def _alignments() -> str:
-    rows = []
-    for name, cls in ALIGNMENTS.items():
-        cross = _dense(alignment=name, queries=SHORT // 2)
-        edges = _over_edges(alignment=name)
-        rows.append([f"`{name}`", _summary(cls), _dense(alignment=name), cross, edges, _path(LONG, alignment=name)])
-    head = ["alignment", "what it is", "L = S", "L != S", "edges and segments", "path without weights"]
-    return "## Alignments\n\n" + _markdown(head, rows)
+    rows = [[f"`{name}`", _summary(cls), _source(cls), _path(LONG, alignment=name)] for name, cls in ALIGNMENTS.items()]
+    return _markdown(["name", "what it is", "source", "path"], rows)
 
 
 def _patterns() -> str:
     rows = []
     for name, cls in PATTERNS.items():
         path = _path(LONG, pattern=name)
-        cost = "linear in the length" if path == "tiles" else "all pairs"
-        cross = _dense(pattern=name, queries=SHORT // 2)
-        rows.append([f"`{name}`", _summary(cls), _dense(pattern=name), cross, cost, path])
-    head = ["pattern", "what it is", "L = S", "L != S", "cost", "path without weights"]
-    note = "\nOver edges and segments the graph is the pattern: " + _over_edges(pattern="causal") + "\n"
-    return "## Patterns\n\n" + _markdown(head, rows) + note
+        rows.append([f"`{name}`", _summary(cls), _source(cls), "linear" if path == "tiles" else "all pairs", path])
+    return _markdown(["name", "what it allows", "source", "cost", "path"], rows)
 
 
-def _combinations() -> str:
-    """Every score with every alignment and pattern, densely, L = S: how many of the patterns work."""
-    scores, alignments, patterns = list(SCORES), list(ALIGNMENTS), list(PATTERNS)
-    head = ["score \\ alignment", *(f"`{name}`" for name in alignments)]
-    rows, refused = [], []
-    for score in scores:
-        row = [f"`{score}`"]
-        for alignment in alignments:
-            answers = {p: _dense(score=score, alignment=alignment, pattern=p) for p in patterns}
-            refused += [f"{score}, {alignment}, {p}: {a}" for p, a in answers.items() if a != "yes"]
-            row.append(f"{sum(a == 'yes' for a in answers.values())} of {len(answers)}")
-        rows.append(row)
-    text = "## Every combination\n\nDense, L = S: for each score and alignment, the patterns that work with both.\n\n"
-    return text + _markdown(head, rows) + ("\nRefused:\n\n" + "\n".join(refused) if refused else "\nNone is refused.\n")
+def _paths() -> str:
+    """The table in the docstring of ``choose``."""
+    lines = [line.strip() for line in (choose.__doc__ or "").splitlines() if line.strip().startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "---" not in line]
+    return _markdown(
+        cells[0], [[cell.replace("_path``", "``").replace("``", "`") for cell in row] for row in cells[1:]]
+    )
 
 
 def _attention(
@@ -98,28 +163,23 @@ def _attention(
     return build_attention(config, **FACTS)
 
 
-def _dense(queries: int | None = None, keys: int = SHORT, **choices: str) -> str:
+def _works_dense(queries: int | None = None, keys: int = SHORT, **choices: str) -> bool:
     query, key = torch.zeros(1, 2, queries or keys, 4), torch.zeros(1, 2, keys, 4)
-    return _answer(lambda: _attention(**choices, keys=keys)(query, key, key, need_weights=True))
+    return _works(lambda: _attention(**choices, keys=keys)(query, key, key, need_weights=True))
 
 
-def _over_edges(**choices: str) -> str:
-    nodes = torch.zeros(2, 2, 4)
-    edges = Edges.from_index(torch.tensor([[0, 1], [1, 0]]), 2)
-
-    def run() -> object:
-        return build_edge_attention(choices, **FACTS)(nodes, nodes, nodes, edges)
-
-    return _answer(run)
+def _works_over_edges(**choices: str) -> bool:
+    nodes, edges = torch.zeros(2, 2, 4), Edges.from_index(torch.tensor([[0, 1], [1, 0]]), 2)
+    return _works(lambda: build_edge_attention(choices, **FACTS)(nodes, nodes, nodes, edges))
 
 
-def _answer(run: Callable[[], object]) -> str:
+def _works(run: Callable[[], object]) -> bool:
     try:
         with torch.no_grad():
             run()
-    except ValueError as error:
-        return f"no: {error}"
-    return "yes"
+    except ValueError:
+        return False
+    return True
 
 
 def _path(length: int, **choices: str) -> str:
@@ -127,15 +187,39 @@ def _path(length: int, **choices: str) -> str:
     if attention.score.stateful or attention.alignment.stateful:
         return "reference"
     x = torch.zeros(1, 2, length, 4)
-    return choose(
-        AttentionCall(x, x, x, attention.score, attention.alignment, attention.pattern)
-    ).__name__.removesuffix("_path")
+    call = AttentionCall(x, x, x, attention.score, attention.alignment, attention.pattern)
+    return choose(call).__name__.removesuffix("_path")
+
+
+CITATION = re.compile(r"\(([A-Z][^()]*? \d{4}(?:, [^();:]*(?:\([^()]*\)[^();:]*)?)?)[);:]")
 
 
 def _summary(cls: type) -> str:
-    """The first paragraph of a class's docstring, up to its source."""
-    text = " ".join(itertools.takewhile(bool, (line.strip() for line in (cls.__doc__ or "").splitlines())))
-    return text.split("   ")[0].replace("``", "`").replace("|", "\\|").rstrip(".:")
+    """The first paragraph of a class's docstring, without its citation."""
+    paragraph = " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
+    return _escape(paragraph.split(" (")[0] if CITATION.search(paragraph) else paragraph)
+
+
+def _source(cls: type) -> str:
+    """The first citation in a class's docstring, such as Luong et al. 2015, sec. 3.1."""
+    citation = CITATION.search(" ".join((inspect.getdoc(cls) or "").split()))
+    return citation.group(1).replace('"', "") if citation else ""
+
+
+def _equation_and_source(cls: type) -> tuple[str, str]:
+    """The right-hand side of "score[i, j] = ..." in a docstring, and its source."""
+    lines = inspect.getdoc(cls).splitlines()
+    line = next(line for line in lines if "score[i, j] = " in line)
+    return "`" + line.split("score[i, j] = ")[1].split("   (")[0] + "`", _source(cls)
+
+
+def _listed(names: Iterable[str]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    return ", ".join(quoted[:-1]) + " and " + quoted[-1]
+
+
+def _escape(text: str) -> str:
+    return text.replace("``", "`").replace("|", "\\|").rstrip(".: ")
 
 
 def _markdown(head: list[str], rows: Iterable[list[str]]) -> str:
@@ -144,4 +228,4 @@ def _markdown(head: list[str], rows: Iterable[list[str]]) -> str:
 
 
 if __name__ == "__main__":
-    print(table(), end="")
+    print(page(), end="")
