@@ -54,7 +54,7 @@ layer = MultiheadAttention(embed_dim=64, num_heads=4, attention=attention)
 ```bash
 attn train task=recommender attention=additive                                       # a preset of conf/attention
 attn train task=recommender attention.score=cosine attention.alignment=sparsemax     # single choices
-attn train task=recommender "attention.pattern={{name: window, left: 8, right: 0}}"  # a choice with arguments
+attn train task=recommender attention=window attention.pattern.left=8                # an argument of a choice
 ```
 
 This page is written by `python docs/tools/mechanisms.py`; a test keeps it up to date.
