@@ -62,6 +62,13 @@ def _predictions(predictor: "Predictor[Any, Any]", source: str, folder: str | No
     from suite.draw.picture import PictureFolder
 
     pictures = PictureFolder(folder)
+    if not hasattr(predictor, "results"):  # a predictor with methods of its own runs the network once more for pictures
+        if not hasattr(predictor, "draw"):
+            raise UserError(f"draw={folder}: the predictor of this task draws no pictures; leave draw out")
+        records = list(predictor.read(source))
+        for answer, picture in zip(predictor.predict(records), predictor.draw(records), strict=True):
+            yield {**answer, "picture": str(pictures.save(picture))}
+        return
     for result in predictor.results(predictor.read(source), attention=True):
         yield {**predictor.answer(result), "picture": str(pictures.save(predictor.picture(result)))}
 

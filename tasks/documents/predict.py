@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from suite.draw.picture import Picture
 from suite.draw.text import shade_text
 from suite.errors import UserError
 from tasks.documents import text
@@ -93,11 +94,11 @@ class DocumentPredictor:
                 told["read_words"] = self.facts["max_words"]
             yield told
 
-    def draw(self, records: Iterable[str]) -> Iterator[str]:
-        """HTML of every text: its label, and words and sentences shaded by their weights."""
-        for seen in self._seen(records):
+    def draw(self, records: Iterable[str]) -> Iterator[Picture]:
+        """A page of every text: its label, and words and sentences shaded by their weights."""
+        for number, seen in enumerate(self._seen(records), start=1):
             title = f"{seen.label} ({seen.probabilities[seen.label]:.0%})"
-            yield shade_text(seen.document, seen.words, seen.sentences, title)
+            yield Picture(f"text {number}", shade_text(seen.document, seen.words, seen.sentences, title))
 
     def _seen(self, records: Iterable[str]) -> Iterator["Seen"]:
         texts = iter(records)

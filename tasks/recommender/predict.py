@@ -17,6 +17,7 @@ from torch import Tensor
 
 from suite.attention.capture import capture_weights
 from suite.draw.grid import shade_grid
+from suite.draw.picture import Picture
 from suite.errors import UserError
 from tasks.recommender.din import DIN
 from tasks.recommender.evaluation import recommended
@@ -80,12 +81,13 @@ class HistoryPredictor:
         while batch := list(islice(stream, batch_size)):
             yield from self._answer(batch)
 
-    def draw(self, records: Iterable[History]) -> Iterator[str]:
-        """HTML of every record: what comes next, and how the last events attended to each other and to those before."""
+    def draw(self, records: Iterable[History]) -> Iterator[Picture]:
+        """A page of every record: the next items, and the attention between the last events."""
         for record in records:
             (told,) = self.predict([record])
             listed = "".join(f"<li>{html.escape(item['title'])} ({item['score']:.2f})</li>" for item in told["items"])
-            yield f"<b>{html.escape(told['user'] or 'history')}</b><ol>{listed}</ol>" + self._grid(record)
+            name = told["user"] or "history"
+            yield Picture(name, f"<b>{html.escape(name)}</b><ol>{listed}</ol>" + self._grid(record))
 
     @torch.no_grad()
     def _grid(self, record: History) -> str:

@@ -90,10 +90,11 @@ def test_predict_reads_tables_and_writes_tables(checkpoint: Path, attn: Attn, tm
 
 def test_a_page_shows_every_text_whole_and_shaded(checkpoint: Path, attn: Attn, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("The plot was <b>superb</b>. Its cast was odd.\n\n")
-    done = attn("predict", f"ckpt={checkpoint}", "input=texts.txt", "output=out.html")
+    done = attn("predict", f"ckpt={checkpoint}", "input=texts.txt", "draw=pages")
     assert done.returncode == 0, done.stderr
-    page = (tmp_path / "out.html").read_text()
-    assert page.count("<hr>") == 2
+    pages = sorted((tmp_path / "pages").glob("*.html"))
+    assert [page.name for page in pages] == ["text-1.html", "text-2.html"]
+    page = "".join(page.read_text() for page in pages)
     assert all(f">{word}<" in page for word in ("plot", "superb", "cast", "odd"))
     assert page.count("class ") == 2  # the labels
     assert page.count("rgba(") >= 8
@@ -116,7 +117,7 @@ def test_a_document_of_100000_words_is_read_in_part_and_says_so(
         (["input=missing.txt"], "input=missing.txt does not exist"),
         (["input=latin.txt"], "latin.txt, line 2: not valid UTF-8"),
         (["input=in.jsonl"], "in.jsonl, line 1: there is no column 'text'. Did you mean 'texts'"),
-        (["input=latin.txt", "output=out.xls"], "should end in .jsonl, .csv, .html"),
+        (["input=latin.txt", "output=out.xls"], "must end in .jsonl or .csv"),
         (["input=fine.txt", "predict.top_words=0"], "predict.top_words must be at least 1"),
         (["input=fine.txt", "predict.top_wards=1"], "Did you mean 'top_words'"),
         (["input=fine.txt", "output=missing/out.csv"], "cannot be written"),

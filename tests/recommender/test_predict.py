@@ -78,9 +78,9 @@ def test_bad_input_is_told(ckpt: Path, attn: Attn, tmp_path: Path, name: str, co
 def test_a_page_shows_the_best_items_and_who_attended_to_whom(ckpt: Path, attn: Attn, tmp_path: Path) -> None:  # noqa: F811
     records = [{"user": "<7>", "history": ["3", "4", 6]}, {"history": []}]
     (tmp_path / "in.jsonl").write_text("\n".join(json.dumps(record) for record in records) + "\n")
-    done = attn("predict", f"ckpt={ckpt}", "input=in.jsonl", "output=out.html", "predict.top=4")
+    done = attn("predict", f"ckpt={ckpt}", "input=in.jsonl", "draw=pages", "predict.top=4")
     assert done.returncode == 0, done.stderr
-    page = (tmp_path / "out.html").read_text()
+    page = "".join(path.read_text() for path in (tmp_path / "pages").glob("*.html"))
     assert "&lt;7&gt;" in page
     assert page.count("<li>") == 8
     assert all(title in page for title in ("Item 3", "Item 4", "Item 6"))
