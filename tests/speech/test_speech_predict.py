@@ -166,5 +166,5 @@ def test_bad_input_is_named(checkpoint: Path, tmp_path: Path) -> None:
 
 
 def test_a_picture_needs_a_row_for_every_unit() -> None:
-    with pytest.raises(ValueError, match="2 units and 3 rows"):
+    with pytest.raises(ValueError, match="got 3 rows for 2 units"):
         draw_alignment(torch.rand(4, 3), torch.rand(3, 2), ["a", "b"], 1.0)
