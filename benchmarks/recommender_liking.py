@@ -13,8 +13,8 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from suite.config.compose import compose
+from suite.metrics.auroc import auroc, grouped_auroc
 from suite.training.build import build_data
-from tasks.recommender.clicks import auc, group_auc
 from tasks.recommender.data import RecommenderData
 
 
@@ -52,7 +52,7 @@ def main() -> None:
             targets = data.parts.targets(histories, split)
             scores = torch.from_numpy(model.decision_function(rows[targets]))
             answers = torch.from_numpy(liked[targets]), torch.from_numpy(histories.users[targets])
-            told[split] = auc(scores, answers[0]), group_auc(scores, *answers)
+            told[split] = auroc(scores, answers[0]), grouped_auroc(scores, *answers)
         found.append((told["val"][0], strength, told["test"]))
     val, strength, test = max(found)
     print(f"logistic regression, C={strength}: val AUC {val:.4f}, test AUC {test[0]:.4f}, test group AUC {test[1]:.4f}")

@@ -62,7 +62,7 @@ def _predictions(predictor: "Predictor[Any, Any]", source: str, folder: str | No
     from suite.draw.picture import PictureFolder
 
     pictures = PictureFolder(folder)
-    if not hasattr(predictor, "results"):  # a predictor with methods of its own runs the network once more for pictures
+    if not hasattr(predictor, "results"):  # not derived from Predictor: pictures need a second forward pass
         if not hasattr(predictor, "draw"):
             raise UserError(f"draw={folder}: the predictor of this task draws no pictures; leave draw out")
         records = list(predictor.read(source))

@@ -41,7 +41,7 @@ class Jobs:
         except UserError as error:
             if os.getpid() != self.process:
                 raise  # a launcher's process returns the error to this one
-            self.invalid = True  # caught here because Hydra prints lines of its own around an exception
+            self.invalid = True  # caught here because Hydra prints extra lines around an exception
             print(f"attn: {error}", file=sys.stderr)
 
     @property

@@ -5,6 +5,8 @@
 import torch
 from torch import Tensor
 
+from suite.metrics.auroc import auroc
+
 
 def confusion(predicted: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """Counts (C, C): row = label, column = prediction."""
@@ -25,19 +27,6 @@ def specificity(counts: Tensor) -> Tensor:
 def balanced_accuracy(counts: Tensor) -> Tensor:
     """Mean sensitivity of the classes that have samples, (...)."""
     return recall(counts.double()).nanmean(-1)
-
-
-def auroc(scores: Tensor, positive: Tensor) -> float:
-    """Area under the ROC curve: how often a positive scores above a negative, ties half (Mann & Whitney 1947).
-
-    NaN where one of the two is missing. Shape: scores (N,), positive (N,) bool.
-    """
-    _, place, count = scores.double().unique(return_inverse=True, return_counts=True)
-    rank = (count.cumsum(0) - (count - 1) / 2.0)[place]
-    ours, others = int(positive.sum()), int((~positive).sum())
-    if not ours or not others:
-        return float("nan")
-    return float((rank[positive].sum() - ours * (ours + 1) / 2.0) / (ours * others))
 
 
 def macro_auroc(probabilities: Tensor, labels: Tensor) -> float:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.errors import UserError
+from suite.metrics.auroc import auroc
 from suite.training.base_task_module import OptimizerFactory
 from suite.training.processes import sharded_weights
 from suite.training.state import checkpoint_file
@@ -152,7 +153,7 @@ class ScanClassification(TaskModule):
         wanted = torch.tensor(self.urgent)
         urgent, called = torch.isin(labels, wanted), torch.isin(predicted, wanted)
         return {
-            "urgent_auroc": metrics.auroc(shares[:, wanted].sum(1), urgent),
+            "urgent_auroc": auroc(shares[:, wanted].sum(1), urgent),
             "urgent_sensitivity": float(called[urgent].double().mean()),
             "urgent_specificity": float((~called)[~urgent].double().mean()),
         }

@@ -9,23 +9,7 @@ import torch
 from torch import Tensor
 
 from suite.errors import UserError, did_you_mean
-
-
-def ranks(scores: Tensor, targets: Tensor, seen: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """The place of every target, from 0, among all items by score: (B, I + 1), (B,) -> (B,) int64.
-
-    Column 0 is padding and takes no part. With ``seen`` (rows, items) those items take no part either, except the
-    target itself, so a repeat can be found. Ties are broken against us: every other item with the target's score, and
-    every score that is no number, stands before it. A constant score is thus the worst model, not the best.
-    """
-    rows = torch.arange(len(targets), device=targets.device)
-    at_target = scores[rows, targets][:, None]
-    before = ~(scores < at_target)
-    before[:, 0] = False
-    if seen is not None:
-        before[seen] = False
-    before[rows, targets] = False
-    return before.sum(1)
+from suite.metrics.ranking import target_ranks
 
 
 class RankingProtocol(Protocol):
@@ -47,7 +31,7 @@ class FullRanking:
 
     def __call__(self, scores: Tensor, targets: Tensor, seen: tuple[Tensor, Tensor]) -> Tensor:
         """The place of every target, (B,)."""
-        return ranks(scores, targets, seen if self.filter_seen else None)
+        return target_ranks(scores, targets, seen if self.filter_seen else None)
 
 
 class SampledRanking:
@@ -86,29 +70,6 @@ def find_protocol(name: str) -> RankingProtocol:
     if name not in PROTOCOLS:
         raise UserError(f"protocol={name} is not known.{did_you_mean(name, PROTOCOLS)}")
     return PROTOCOLS[name]()
-
-
-def accuracy(places: Tensor, k: int) -> dict[str, float]:
-    """Metrics of the first ``k`` of a list, for one target an event at the places (B,).
-
-    HR = mean of [place < k];  NDCG = mean of [place < k] / log2(place + 2);  MRR = mean of [place < k] / (place + 1)
-    """
-    places = places.double()
-    hit = (places < k).double()
-    return {
-        f"hr@{k}": float(hit.mean()),
-        f"ndcg@{k}": float((hit / (places + 2).log2()).mean()),
-        f"mrr@{k}": float((hit / (places + 1)).mean()),
-    }
-
-
-def recommended(scores: Tensor, k: int, seen: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """The ``k`` best items of every row, best first, without those seen: (B, I + 1) -> (B, min(k, I)) ints."""
-    scores = scores.clone()
-    scores[:, 0] = -torch.inf
-    if seen is not None:
-        scores[seen] = -torch.inf
-    return scores.topk(min(k, scores.shape[1] - 1), dim=1).indices
 
 
 def beyond_accuracy(lists: Sequence[Tensor], popularity: Tensor, k: int) -> dict[str, float]:

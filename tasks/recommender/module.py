@@ -2,10 +2,11 @@
 
 from torch import Tensor
 
+from suite.metrics.ranking import ranking_metrics, top_items
 from suite.training.base_task_module import OptimizerFactory
 from suite.training.task_module import SampleResults, TaskModule
 from tasks.recommender.batches import HistoryBatch
-from tasks.recommender.evaluation import FullRanking, accuracy, beyond_accuracy, find_protocol, recommended
+from tasks.recommender.evaluation import FullRanking, beyond_accuracy, find_protocol
 from tasks.recommender.losses import ItemLoss
 from tasks.recommender.sasrec import SequenceEncoder
 
@@ -46,14 +47,14 @@ class NextItem(TaskModule):
         assert batch.seen is not None
         scores = self.net.scores(batch.items, batch.lengths)
         places = {f"place{suffix}": rank(scores, batch.targets, batch.seen) for suffix, rank in self.rankings.items()}
-        return {**places, "list": recommended(scores, max(self.ks), batch.seen)}
+        return {**places, "list": top_items(scores, max(self.ks), batch.seen)}
 
     def compute_metrics(self, rows: SampleResults) -> dict[str, float]:
         """Accuracy under each protocol, and what is recommended at all."""
         told: dict[str, float] = {}
         for k in self.ks:
             for suffix in self.rankings:
-                metrics = accuracy(rows[f"place{suffix}"], k)
+                metrics = ranking_metrics(rows[f"place{suffix}"], k)
                 told |= {f"{name}{suffix}": value for name, value in metrics.items()}
             told |= beyond_accuracy([rows["list"][:, :k]], self.net.popularity, k)
         return told

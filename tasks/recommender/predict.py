@@ -19,8 +19,8 @@ from suite.attention.capture import capture_weights
 from suite.draw.grid import shade_grid
 from suite.draw.picture import Picture
 from suite.errors import UserError
+from suite.metrics.ranking import top_items
 from tasks.recommender.din import DIN
-from tasks.recommender.evaluation import recommended
 from tasks.recommender.sasrec import SequenceEncoder
 
 SHOWN = 20  # events of a history in a picture
@@ -115,7 +115,7 @@ class HistoryPredictor:
         scores, weights = self.net.explain(items, lengths)
         rows = torch.arange(len(batch)).repeat_interleave(torch.tensor([len(found) for found in known]))
         seen = None if self.repeat else (rows, torch.tensor([item for found in known for item in found]).long())
-        best = recommended(scores, self.top, seen)
+        best = top_items(scores, self.top, seen)
         for row, record in enumerate(batch):
             unknown = [event for event, item in zip(record.events, places[row], strict=True) if not item]
             yield {

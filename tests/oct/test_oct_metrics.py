@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torchmetrics.functional.classification import multiclass_calibration_error
 
+from suite.metrics.auroc import auroc
 from tasks.oct import metrics
 from tasks.oct.calibration import BalancedBias, TemperatureScaling
 
@@ -34,8 +35,8 @@ def test_figures_are_those_of_scikit_learn() -> None:
 
 
 def test_auroc_counts_ties_half_and_is_undefined_without_both() -> None:
-    assert metrics.auroc(torch.tensor([0.5, 0.5]), torch.tensor([True, False])) == 0.5
-    assert metrics.auroc(torch.tensor([0.5, 0.7]), torch.tensor([True, True])) != metrics.auroc(
+    assert auroc(torch.tensor([0.5, 0.5]), torch.tensor([True, False])) == 0.5
+    assert auroc(torch.tensor([0.5, 0.7]), torch.tensor([True, True])) != auroc(
         torch.tensor([0.5, 0.7]), torch.tensor([True, True])
     )  # NaN
 

@@ -115,7 +115,7 @@ class EpochOrder:
         trainer: whose progress says which epoch begins.
         seed: of the run.
         skip: batches of the first epoch that this process has had, before it was stopped.
-        prefetch: number of batches that a process of its own prepares in advance; 0 makes them in this process.
+        prefetch: number of batches that a separate process prepares in advance; 0 makes them in this process.
         resident: move the loader to the trainer's device, if it has a ``to`` method.
     """
 
