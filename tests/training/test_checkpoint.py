@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from suite.errors import UserError
+from suite.training.callbacks.signals import Interrupted
 from suite.training.state import checkpoint_file
 from tests.training import processes
 
@@ -180,3 +181,24 @@ def test_a_full_disk_leaves_the_last_good_file_and_one_message(tmp_path: Path) -
     assert processes.join([processes.start(fill_the_disk, path)]) == [7]
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.ckpt"]
+
+
+@pytest.mark.parametrize("calls", [1, 2, 4])
+def test_a_signal_inside_a_save_is_raised_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
+    """torch raises an error of its own over the exception that stops its writer."""
+    path = tmp_path / "last.ckpt"
+    checkpoint_file.save(path, CONTENT)
+    before = path.read_bytes()
+    write, seen = checkpoint_file._Hashing.write, []
+
+    def interrupted(self: checkpoint_file._Hashing, data: object) -> int:
+        seen.append(data)
+        if len(seen) == calls:
+            raise Interrupted(signal.SIGINT)
+        return write(self, data)
+
+    monkeypatch.setattr(checkpoint_file._Hashing, "write", interrupted)
+    with pytest.raises(Interrupted):
+        checkpoint_file.save(path, CONTENT, path.with_name("previous"))
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]

@@ -43,8 +43,10 @@ def save(path: Path, content: dict[str, Any], previous: Path | None = None) -> N
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:  # torch wraps what its file says in a RuntimeError
         why = error if isinstance(error, OSError) else error.__context__
-        if not isinstance(why, OSError):
+        if why is None:
             raise
+        if not isinstance(why, OSError):
+            raise why from error  # a signal stopped torch's writer, whose own error must not hide it
         raise UserError(
             f"could not write checkpoint {path}: {why.strerror}. The one before it is intact; "
             "free space on that disk or choose another place with run_dir=DIR"
