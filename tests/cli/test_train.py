@@ -1,10 +1,7 @@
-"""attn train, eval, tasks and completion, from the outside."""
+"""``attn train``: one run, several runs, help, and runs that resume."""
 
 import csv
 import json
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -83,36 +80,3 @@ def test_help_and_config_are_hydras(attn: Attn) -> None:
     assert "model/graph: gat, gatv2" in helped.stdout
     shown = attn("train", *SMALL, "--cfg", "job")
     assert yaml.safe_load(shown.stdout)["task_name"] == "graph"
-
-
-def test_help_lists_the_commands_and_imports_nothing_heavy(attn: Attn) -> None:
-    done = attn("--help")
-    assert all(f"\n  {name} " in done.stdout for name in ("train", "eval", "tasks", "data"))
-    code = "import sys; from suite.cli.main import main; main(['--help']); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.DEVNULL).returncode == 0
-
-
-def test_tasks_are_listed(attn: Attn) -> None:
-    done = attn("tasks")
-    assert "graph/cora" in done.stdout
-    assert attn("tasks", "more").returncode == 2
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [("attn tr", "train"), ("attn train task=", "task=graph"), ("attn train model=graph/", "model=graph/gatv2")],
-)
-def test_tab_completion(attn: Attn, line: str, expected: str) -> None:
-    done = attn("-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line)))
-    assert expected in done.stdout.split(), done
-
-
-def test_completion_script_installs(attn: Attn) -> None:
-    assert "complete" in attn("-sc", "install=bash").stdout
-
-
-def test_debug_shows_the_traceback(attn: Attn, attn_process: Attn) -> None:
-    plain, traced = attn_process("train", "task=grph"), attn("train", "task=grph", "debug=true")
-    assert re.fullmatch(r"attn: task=grph is not known\. Did you mean 'graph'\? Valid: .*graph.*\.\n", plain.stderr)
-    assert "Traceback" in traced.stderr
-    assert plain.returncode == traced.returncode == 2
