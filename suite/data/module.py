@@ -1,34 +1,65 @@
-"""The data module that tasks share: files found once, read once, told in the provenance."""
+"""Base class of the data modules of all tasks."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import lightning
 
+from suite.data.readers import Reader
 from suite.data.source import Resolved
+from suite.errors import did_you_mean
 
 
-class Reader(Protocol):
-    """What knows one kind of file. A task's own protocol adds ``read``."""
+def with_reader(init: Callable[..., None], reader: type[Reader], name: str) -> Callable[..., None]:
+    """Return a constructor that takes the arguments of ``reader`` and of ``init``, whose first one is the reader.
 
-    def resolve(self, data_dir: Path | str) -> Resolved:
-        """Find or fetch the files; raises UserError where that fails."""
-        ...
+    All arguments are keyword-only, and ``inspect.signature`` lists them. Raises TypeError if both have an argument of
+    the same name. The constructor raises TypeError for an unknown argument and for a missing one.
+    """
+    of_reader = {key: one for key, one in signature(reader).parameters.items() if one.kind is not one.VAR_KEYWORD}
+    own, _, *rest = signature(init).parameters.values()  # self and the reader come first
+    of_data = {one.name: one for one in rest}
+    if shared := of_reader.keys() & of_data.keys():
+        raise TypeError(f"{name}: {reader.__name__} and the data module both have the argument {min(shared)!r}")
+    both = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*of_reader.values(), *of_data.values())]
+    merged = Signature([own, *both])
 
-    def facts(self) -> dict[str, Any]:
-        """What the content depends on beside the files."""
-        ...
+    def construct(self: Any, **arguments: Any) -> None:
+        for key in arguments:
+            if key not in merged.parameters:
+                raise TypeError(f"{name} has no argument {key!r}.{did_you_mean(key, (one.name for one in both))}")
+        merged.bind(self, **arguments)  # raises TypeError for a missing argument
+        built = reader(**{key: value for key, value in arguments.items() if key in of_reader})
+        init(self, built, **{key: value for key, value in arguments.items() if key in of_data})
+
+    construct.__signature__ = merged  # type: ignore[attr-defined]
+    return construct
 
 
 class TaskData(lightning.LightningDataModule):
-    """Data by its reader. A subclass writes ``load``, ``facts``, ``training_batches`` and ``split_dataloader``.
+    """Base of data modules: finds the files, reads and splits them once, and records where they came from.
+
+    A task's data module overrides ``load``, ``facts``, ``training_batches`` and ``split_dataloader``. Each kind of file
+    of the task gets a subclass that names its reader::
+
+        class ImdbData(DocumentsData, reader=Imdb):
+            '''IMDB film reviews.'''
+
+    ``ImdbData`` takes the keyword arguments of ``Imdb`` and those of ``DocumentsData`` except ``reader``. A preset has
+    both on one level, for example ``data.target`` and ``data.batch_size``. An unknown argument raises TypeError.
 
     Args:
         reader: of the files.
-        dir: where files are looked for and kept.
+        dir: directory in which files are looked for and cached.
     """
+
+    def __init_subclass__(cls, reader: type[Reader] | None = None, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if reader is not None:
+            cls.__init__ = with_reader(cls.__init__, reader, cls.__name__)  # type: ignore[method-assign]
 
     def __init__(self, reader: Reader, dir: str = "data") -> None:
         super().__init__()
@@ -39,39 +70,40 @@ class TaskData(lightning.LightningDataModule):
         self._distribute: Callable[[Iterable[Any]], Iterable[Any]] | None = None
 
     def prepare_data(self) -> None:
-        """Find or fetch the files, in one process only; raises UserError where that fails."""
+        """Find or download the files, in one process only. Raises UserError where that fails."""
         self._files = self.reader.resolve(self.dir)
 
     def setup(self, stage: str | None = None) -> None:
-        """Read and split, once; finds the files where that has not been done."""
+        """Read and split the content. Later calls do nothing."""
         if self._provenance is None:
             files = self._files or self.reader.resolve(self.dir)
-            told = self.load(files)
-            self._provenance = {**files.as_dict(), **self.reader.facts(), **told}
+            content = self.load(files)
+            self._provenance = {**files.as_dict(), **self.reader.options(), **content}
 
     def load(self, files: Resolved) -> dict[str, Any]:
-        """Read, split and keep the content; returns what the provenance tells of it: hashes and counts, plain values.
+        """Read and split the content and hold it in memory.
 
-        Raises UserError naming file and row for content that makes no sense.
+        Returns plain values for the provenance, such as hashes and counts. Raises UserError with file and row for
+        content that is not valid.
         """
         raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
-        """What the model and its predictions have to know of the data; plain values, kept in every checkpoint."""
+        """Return what the model and its predictor need of the data, as plain values; each checkpoint contains them."""
         raise NotImplementedError
 
     def provenance(self) -> dict[str, Any]:
-        """Where the content came from, with every file's SHA-256, and hashes of content and split. Plain values."""
+        """Return the origin of the content, the SHA-256 of each file, and hashes of content and split. Plain values."""
         self.setup()
         assert self._provenance is not None
         return self._provenance
 
     def training_batches(self) -> Iterable[Any]:
-        """All batches of the training split, in a new order in every epoch. A subclass writes it."""
+        """Return all batches of the training split, in a new order in each epoch."""
         raise NotImplementedError
 
     def train_dataloader(self) -> Iterable[Any]:
-        """The training batches of this process: all of them, or its share inside ``distributed``."""
+        """Return the training batches of this process: all of them, or its share inside ``distributed``."""
         batches = self.training_batches()
         return batches if self._distribute is None else self._distribute(batches)
 
@@ -89,5 +121,5 @@ class TaskData(lightning.LightningDataModule):
             self._distribute = None
 
     def split_dataloader(self, split: str) -> Iterable[Any]:
-        """Batches of one part, always in the same order."""
+        """Return the batches of ``train``, ``val`` or ``test``, always in the same order."""
         raise NotImplementedError

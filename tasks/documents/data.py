@@ -7,9 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from suite.data.cache import cached
-from suite.data.module import Reader, TaskData
+from suite.data.module import TaskData
+from suite.data.readers import Reader
 from suite.data.source import Resolved, Source
-from suite.data.splits import Parts
+from suite.data.splits import Split
 from suite.errors import UserError
 from tasks.documents import corpus as corpora
 from tasks.documents import text
@@ -121,7 +122,7 @@ class DocumentsData(TaskData):
     def _tokenised(self, files: Resolved) -> Any:
         key = {
             **dict(files.sha256),
-            **{name: str(value) for name, value in self.reader.facts().items()},
+            **{name: str(value) for name, value in self.reader.options().items()},
             "limits": f"{self.max_words} {self.max_sentence}",
             "versions": f"corpus {corpora.VERSION} text {text.VERSION}",
         }
@@ -151,7 +152,7 @@ class DocumentsData(TaskData):
             "vocabulary_size": len(self.vocabulary),
             "documents_cut": len(corpus.cut),
             "test_texts_seen_in_training": repeated,
-            **{f"num_{name}": len(part) for name, part in zip(Parts._fields, parts, strict=True)},
+            **{f"num_{name}": len(part) for name, part in zip(Split._fields, parts, strict=True)},
         }
 
 
@@ -168,7 +169,7 @@ def _mask_of_words(corpus: Corpus, chosen: np.ndarray) -> np.ndarray:
     return np.repeat(inside, np.diff(corpus.word_offsets))
 
 
-def _class_names(corpus: Corpus, parts: Parts) -> list[str]:
+def _class_names(corpus: Corpus, parts: Split) -> list[str]:
     """The labels of the training part in order; raises UserError for one that only other parts have."""
     names = set(corpus.labels[parts.train].tolist())
     for name, part in (("val", parts.val), ("test", parts.test)):
@@ -183,7 +184,7 @@ def _class_names(corpus: Corpus, parts: Parts) -> list[str]:
     return sorted(names, key=int) if all(name.isdecimal() for name in names) else sorted(names)
 
 
-def _repeated(corpus: Corpus, parts: Parts) -> int:
+def _repeated(corpus: Corpus, parts: Split) -> int:
     """Distinct texts of the test part that stand in another part too."""
     seen = np.concatenate([corpus.digests[parts.train], corpus.digests[parts.val]])
     return len(np.intersect1d(corpus.digests[parts.test], seen))

@@ -52,7 +52,7 @@ class Imdb:
         contents = _tree(files.folder) if files.kind == "tree" else _archive(files.path(ARCHIVE))
         return self._from_texts(contents)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """Which label was asked for."""
         return {"target": self.target}
 

@@ -43,7 +43,7 @@ class UciSentences:
                     raise UserError(f"{place}: expected TEXT, a tab, and 0 or 1")
                 yield Record(text, {"0": "negative", "1": "positive"}[label], place)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What the records depend on beside the files."""
         return {"sites": ",".join(self.sites)}
 
@@ -72,7 +72,7 @@ class Multidomain:
         if missing := sorted(set(self.domains or ()) - found):
             raise UserError(f"data.domains names {', '.join(missing)}; the file has {', '.join(sorted(found))}")
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What the records depend on beside the files."""
         return {"domains": ",".join(self.domains or ["all"])}
 
@@ -98,7 +98,7 @@ class DrugReviews:
                     text = html.unescape(row["review"]).strip('"')
                     yield Record(text, row["rating"], place, part)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """Nothing but the file matters."""
         return {}
 
@@ -129,6 +129,6 @@ class OwnFile:
             part = "" if self.split_column is None else field(row, self.split_column, place, "data.split_column")
             yield Record(text, label, place, part)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """Which columns were read."""
         return {"columns": f"{self.text_column},{self.label_column},{self.split_column}"}

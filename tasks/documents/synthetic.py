@@ -37,6 +37,6 @@ class SyntheticReviews:
             text = " ".join(" ".join(words).capitalize() + "." for words in sentences)
             yield Record("" if number == self.num_documents - 1 else text, f"class {label}", f"review {number}")
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What the reviews depend on."""
         return {"seed": self.seed, "num_documents_made": self.num_documents}

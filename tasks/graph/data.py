@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from suite.data.module import Reader, TaskData
+from suite.data.module import TaskData
+from suite.data.per_class_split import PerClassSplit
+from suite.data.readers import Reader
 from suite.data.source import Resolved, Source
-from suite.data.splits import StratifiedSplit
 from tasks.graph.batch import GraphBatch
 from tasks.graph.graph import PARTS, Graph
 from tasks.graph.npz import AmazonNpz, GraphNpz
@@ -113,7 +114,7 @@ class AmazonData(GraphData):
         split_seed: int = 0,
         **common: Any,
     ) -> None:
-        super().__init__(AmazonNpz(source, StratifiedSplit(train_per_class, num_val, num_test, split_seed)), **common)
+        super().__init__(AmazonNpz(source, PerClassSplit(train_per_class, num_val, num_test, split_seed)), **common)
 
 
 class NpzData(GraphData):
@@ -129,7 +130,7 @@ class NpzData(GraphData):
         split_seed: int = 0,
         **common: Any,
     ) -> None:
-        split = StratifiedSplit(train_per_class, num_val, num_test, split_seed)
+        split = PerClassSplit(train_per_class, num_val, num_test, split_seed)
         super().__init__(GraphNpz(path, split, undirected), **common)
 
 
@@ -151,7 +152,7 @@ class TablesData(GraphData):
         split_seed: int = 0,
         **common: Any,
     ) -> None:
-        split = StratifiedSplit(train_per_class, num_val, num_test, split_seed)
+        split = PerClassSplit(train_per_class, num_val, num_test, split_seed)
         columns = (id_column, label_column, source_column, target_column)
         super().__init__(GraphTables(nodes, edges, split, *columns, undirected), **common)
 

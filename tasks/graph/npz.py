@@ -10,9 +10,9 @@ import numpy as np
 
 from suite.data.cache import Arrays
 from suite.data.files import sha256_of
+from suite.data.per_class_split import PerClassSplit
 from suite.data.resolve import resolve
 from suite.data.source import Resolved, Source
-from suite.data.splits import StratifiedSplit
 from suite.errors import UserError
 from tasks.graph.features import SparseFeatures, csr_rows
 from tasks.graph.graph import PARTS, Graph
@@ -24,7 +24,7 @@ class AmazonNpz:
     As elsewhere, loops are dropped, edges count both ways and words are present or not.
     """
 
-    def __init__(self, source: Source, split: StratifiedSplit) -> None:
+    def __init__(self, source: Source, split: PerClassSplit) -> None:
         self.source = source
         self.split = split
 
@@ -50,7 +50,7 @@ class AmazonNpz:
         edge_index = both_ways(edge_index[:, edge_index[0] != edge_index[1]])
         return Graph.create(features, edge_index, labels, self.split(labels))
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What belongs in the provenance beside the files."""
         return {"split": str(self.split)}
 
@@ -63,7 +63,7 @@ class GraphNpz:
     Boolean masks (N,) or as node numbers; without them ``split`` draws one.
     """
 
-    def __init__(self, path: str, split: StratifiedSplit, undirected: bool = False) -> None:
+    def __init__(self, path: str, split: PerClassSplit, undirected: bool = False) -> None:
         self.path = Path(path)
         self.split = split
         self.undirected = undirected
@@ -91,7 +91,7 @@ class GraphNpz:
         except UserError as error:
             raise UserError(f"{self.path}: {error}") from error
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What belongs in the provenance beside the files."""
         return {"split": f"as in the file, else {self.split}", "undirected": self.undirected}
 

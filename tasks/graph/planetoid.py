@@ -50,7 +50,7 @@ class Planetoid:
         arrays = cached(files.data_dir, self.name.lower(), {**files.sha256, "reader": VERSION}, build)
         return _graph(arrays, self.class_names)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What belongs in the provenance beside the files."""
         return {"name": self.name, "split": "public"}
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from suite.data.per_class_split import PerClassSplit
 from suite.data.source import Resolved
-from suite.data.splits import StratifiedSplit
 from tasks.graph.features import SparseFeatures
 from tasks.graph.graph import Graph
 from tasks.graph.npz import both_ways
 
-SPLIT = StratifiedSplit(train_per_class=5, num_val=0.2, num_test=0.4)
+SPLIT = PerClassSplit(train_per_class=5, num_val=0.2, num_test=0.4)
 
 
 class SyntheticGraph:
@@ -47,6 +47,6 @@ class SyntheticGraph:
         features = SparseFeatures.from_dense(words)
         return Graph.create(features, edge_index, labels, SPLIT(labels), self.num_classes)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What belongs in the provenance."""
         return {"split": str(SPLIT), "seed": self.seed}

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from suite.data.per_class_split import PerClassSplit
 from suite.data.source import Resolved
-from suite.data.splits import StratifiedSplit
 from suite.errors import UserError
 from tasks.graph.features import SparseFeatures
 from tasks.graph.graph import Graph
@@ -32,7 +32,7 @@ class GraphTables:
         self,
         nodes: str,
         edges: str,
-        split: StratifiedSplit,
+        split: PerClassSplit,
         id_column: str = "id",
         label_column: str = "label",
         source_column: str = "source",
@@ -62,7 +62,7 @@ class GraphTables:
         split = self.split(labels)
         return Graph.create(features, edge_index, labels, split, len(names), tuple(numbers), names)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What belongs in the provenance beside the files."""
         return {"split": str(self.split), "undirected": self.undirected}
 

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from suite.data.cache import cached
-from suite.data.module import Reader, TaskData
+from suite.data.module import TaskData
+from suite.data.readers import Reader
 from suite.data.source import Resolved, Source
-from suite.data.splits import Parts
+from suite.data.splits import Split
 from suite.errors import UserError, did_you_mean
 from tasks.oct import scans as content
 from tasks.oct.augment import Augment
@@ -80,7 +81,7 @@ class OctData(TaskData):
         self.augment = Augment() if augment is None else augment
         self.split = PatientSplit(val_fraction, test_fraction, folds, fold, split_seed)
         self._scans: Scans | None = None
-        self._parts: Parts | None = None
+        self._parts: Split | None = None
 
     def load(self, files: Resolved) -> dict[str, Any]:
         """Read the scans, or take them from the cache, and split them."""
@@ -95,7 +96,7 @@ class OctData(TaskData):
             "split_hash": parts.hash(),
             "num_scans": len(scans),
             "num_patients": len(np.unique(scans.patients)),
-            **{f"num_{name}": len(part) for name, part in zip(Parts._fields, parts, strict=True)},
+            **{f"num_{name}": len(part) for name, part in zip(Split._fields, parts, strict=True)},
         }
 
     @property
@@ -106,7 +107,7 @@ class OctData(TaskData):
         return self._scans
 
     @property
-    def parts(self) -> Parts:
+    def parts(self) -> Split:
         """Which scans train, select and test."""
         self.setup()
         assert self._parts is not None
@@ -149,14 +150,14 @@ class OctData(TaskData):
             return reader.read(files, self.view)
         key = {
             **dict(files.sha256),
-            **{name: str(value) for name, value in reader.facts().items()},
+            **{name: str(value) for name, value in reader.options().items()},
             "view": f"{self.view_name} {self.view.height} {self.view.width}",
             "version": f"scans {content.VERSION}",
         }
         return Scans.of(cached(self.dir, f"oct-{reader.name}", key, lambda: reader.read(files, self.view).arrays()))
 
 
-def _refuse_missing(scans: Scans, parts: Parts) -> None:
+def _refuse_missing(scans: Scans, parts: Split) -> None:
     """Raise UserError where a class has no training scan, or only one class has any."""
     counts = np.bincount(scans.labels[parts.train], minlength=len(scans.class_names))
     missing = [name for name, count in zip(scans.class_names, counts, strict=True) if not count]

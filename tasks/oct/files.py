@@ -89,7 +89,7 @@ class ClassFolders:
             logger.warning("data.patient is not set: every image of %s counts as a patient of its own", self.path)
         return read_listed(self._listed(), view)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """How patients are told."""
         return {"patient": self.patient or "every image"}
 
@@ -155,7 +155,7 @@ class ScanTable:
         """All images, in the order of the lines."""
         return read_listed(self._listed(), view)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """Which columns were read."""
         return {f"{name}_column": column for name, column in self.columns.items()}
 

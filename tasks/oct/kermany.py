@@ -50,7 +50,7 @@ class Kermany:
         ]
         return read_listed(listed, view, lambda path, size: _lesions(files.folder, path, size))
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """Nothing beside the files."""
         return {}
 

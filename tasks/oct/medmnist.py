@@ -45,7 +45,7 @@ class MedMnist:
         """The official file, found or fetched, its MD5 checked; raises UserError."""
         return resolve(self.source, data_dir)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """Which set was asked for."""
         return {"flag": self.flag, "size": self.size}
 

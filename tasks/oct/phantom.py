@@ -51,7 +51,7 @@ class Phantom:
         """Nothing to find."""
         return Resolved("generated", Path(data_dir), Path(data_dir), f"simulated with seed {self.seed}")
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What the scans depend on."""
         return {"num_scans": self.num_scans, "seed_of_scans": self.seed}
 

@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from suite.data.module import Reader, TaskData
+from suite.data.module import TaskData
+from suite.data.readers import Reader
 from suite.data.source import Resolved, Source
 from suite.errors import UserError, did_you_mean
 from tasks.recommender.batches import EvaluationHistories, HistoryBatch, Pieces, TrainingWindows

@@ -47,7 +47,7 @@ class MovieLens100K:
             traits=tuple(traits[user] for user in histories.user_ids),
         )
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What belongs in the provenance beside the files."""
         return {"order": "by time, ties as in the file"}
 
@@ -67,7 +67,7 @@ class SasrecFile:
         pairs = np.loadtxt(files.path(next(iter(self.source.files))), dtype=np.int64, ndmin=2)
         return Histories.from_events(pairs[:, 0].astype(str), pairs[:, 1].astype(str))
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What belongs in the provenance beside the file."""
         return {"order": "as in the file"}
 

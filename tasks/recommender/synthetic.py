@@ -48,6 +48,6 @@ class SyntheticHistories:
             traits=tuple(("even" if int(user) % 2 == 0 else "odd",) for user in made.user_ids),
         )
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What belongs in the provenance."""
         return {"seed": self.seed, "order": "by time"}

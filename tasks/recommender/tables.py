@@ -69,7 +69,7 @@ class InteractionTable:
         hashes = {path.name: sha256_of(path) for path in paths}
         return Resolved("files", Path(data_dir), self.path.parent, "the user's own files", hashes)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What belongs in the provenance beside the files."""
         order = (
             "by time, ties as in the file" if self.columns["time"] is not None else "by time where the file tells it"

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from suite.data.module import Reader, TaskData
+from suite.data.module import TaskData
+from suite.data.readers import Reader
 from suite.data.source import Resolved, Source
 from suite.errors import UserError
 from tasks.speech import units as vocabularies

@@ -58,7 +58,7 @@ class Tones(Made):
             part = "val" if number % 5 == 0 else "test" if number % 5 == 1 else "train"
             yield Utterance(name, (), " ".join(WORDS[word] for word in words), "", part, len(samples) / rate)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What decides the content."""
         return {"num_utterances": self.num_utterances, "num_words": self.num_words, "seed": self.seed}
 
@@ -88,7 +88,7 @@ class SpokenDigits(Made):
             self.keep(name, samples)
             yield Utterance(name, (), text.text, text.voice, "", len(samples) / rate)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """What decides the content."""
         names = ("num_utterances", "digits", "noise", "seed")
         return {**{name: getattr(self, name) for name in names}, "synthesiser": release()}

@@ -38,7 +38,7 @@ class An4(Recordings):
                 path = str(files.path(f"feat/{name}.mfc"))
                 yield Utterance(name, (path,), text, name.split("/")[-2], part, frontend.seconds(path))
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """The files alone decide the content."""
         return {}
 

@@ -48,7 +48,7 @@ class TranscribedFolder(Recordings):
                 speaker = name.split("-")[0] if "-" in name else ""
                 yield Utterance(name, (str(audio),), text, speaker, part, frontend.seconds(str(audio)))
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """The files alone decide the content."""
         return {}
 
@@ -105,7 +105,7 @@ class SpeechCommands(Recordings):
             part = part_of.get(name, "train")
             yield Utterance(name, (str(path),), path.parent.name, speaker, part, frontend.seconds(str(path)))
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """The files alone decide the content."""
         return {}
 

@@ -68,7 +68,7 @@ class Fsdd(Recordings):
                 name = paths[0].stem if single else f"{part}-{speaker}-{number}"
                 yield Utterance(name, tuple(map(str, paths)), " ".join(words), speaker, part, float(sum(seconds)))
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """How the strings were made."""
         names = ("digits", "test_digits", "rounds", "test_rounds", "seed")
         return {name: getattr(self, name) for name in names}

@@ -37,7 +37,7 @@ class Manifest(Recordings):
                 if line.strip():
                     yield self._utterance(line, f"{self.path}, line {number}", frontend)
 
-    def facts(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """The file alone decides the content."""
         return {}
 
