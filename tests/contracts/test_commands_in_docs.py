@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.cli.conftest import Attn, attn  # noqa: F401
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("tasks/*/README.md"), *ROOT.glob("docs/*.md")])
 
 
