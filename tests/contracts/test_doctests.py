@@ -16,7 +16,6 @@ MODULES = [
 ]
 
 
-@pytest.mark.xfail(strict=False, reason="until the examples outside the core are right")
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name: str) -> None:
     torch.manual_seed(0)

@@ -20,15 +20,17 @@ STANDARD = set(sys.stdlib_module_names)
 CORE = {
     "operators": "",
     "functional": "operators",
-    "ragged": "operators functional",
-    "choices": "operators functional ragged",
-    "compiled": "operators functional ragged choices",
-    "fast": "operators functional ragged choices compiled",
-    "attention": "operators functional ragged choices compiled fast",
-    "build": "functional ragged choices attention compiled",
+    "ragged": "operators",
+    "choices": "functional ragged",
+    "edge_functional": "operators functional ragged choices",
+    "compiled": "operators functional ragged choices edge_functional",
+    "fast": "operators functional ragged choices edge_functional compiled",
+    "attention": "functional choices fast compiled",
+    "edge_attention": "operators functional ragged choices edge_functional compiled fast attention",
+    "build": "choices attention edge_attention",
     "capture": "functional attention",
-    "layers": "operators functional ragged choices compiled attention build",
-    "": "functional ragged choices attention build capture layers",  # the public names
+    "layers": "operators functional ragged choices edge_functional attention edge_attention build",
+    "": "operators functional ragged choices attention edge_attention build capture layers",  # the public names
 }
 # Other packages of the suite, from the bottom up; each may import the attention core as well.
 SUITE = {
@@ -89,7 +91,7 @@ def _imported(tree: ast.AST) -> Iterator[str]:
 
 
 def package(name: str, root: str) -> str | None:
-    """The package of ``root`` that a module is in: ``fast`` for ``suite.attention.fast.tiled`` in ``suite.attention``."""
+    """The package of ``root`` that holds a module, for example ``fast`` for ``suite.attention.fast.tiled``."""
     if name != root and not name.startswith(f"{root}."):
         return None
     return name.removeprefix(root).lstrip(".").split(".")[0]

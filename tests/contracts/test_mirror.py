@@ -10,8 +10,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-WAITING = pytest.mark.xfail(strict=False, reason="until every area has moved its tests")
+# Files and folders whose tests have other names today. The list only shrinks.
+WAITING = (
+    "suite/api",
+    "suite/cli",
+    "suite/config",
+    "suite/data",
+    "suite/find",
+    "suite/sweep",
+    "suite/testing",
+    "suite/training",
+    "tasks",
+)
 LOGIC = 6
+TASKS = {path.parent.name for path in ROOT.glob("tasks/*/__init__.py")}
 FILES = sorted(path for folder in ("suite", "tasks") for path in ROOT.glob(f"{folder}/**/*.py"))
 
 
@@ -34,19 +46,19 @@ def place_of_tests(path: Path) -> Path:
     return ROOT.joinpath("tests", *parts, f"test_{name}.py")
 
 
-@WAITING
 @pytest.mark.parametrize(
     "path", [path for path in FILES if statements(path) >= LOGIC], ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_every_source_file_has_a_test_file_of_its_name(path: Path) -> None:
+    if str(path.relative_to(ROOT)).startswith(WAITING):
+        pytest.skip("tested in a file of another name")
     wanted = place_of_tests(path)
     assert wanted.is_file(), f"{path.relative_to(ROOT)} is to be tested in {wanted.relative_to(ROOT)}"
 
 
-@WAITING
 def test_no_test_file_is_left_without_its_source() -> None:
     sources = {place_of_tests(path) for path in FILES}
-    free = {"contracts", "parity"}
+    free = {"contracts", "docs", "parity"} | {name.split("/")[-1] for name in WAITING} | TASKS
     orphans = [
         str(path.relative_to(ROOT))
         for path in sorted(ROOT.glob("tests/*/**/test_*.py"))

@@ -16,22 +16,25 @@ TEXTS = sorted(
     if path != Path(__file__)
 )
 
+# Names that two classes have today. The list only shrinks.
+TWICE = {"Batches", "Encoded", "FolderData", "OwnData", "Parts", "Seen", "SyntheticData"}
 
-WAITING = pytest.mark.xfail(strict=False, reason="until every area has renamed its classes and read its docstrings")
 
-
-@WAITING
 def test_no_class_name_occurs_twice() -> None:
     places = defaultdict(list)
     for path in FILES:
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef):
+            if isinstance(node, ast.ClassDef) and node.name not in TWICE:
                 places[node.name].append(str(path.relative_to(ROOT)))
     twice = {name: files for name, files in places.items() if len(files) > 1}
     assert not twice
 
 
-@WAITING
+# Folders whose docstrings are not all rewritten today. The list only shrinks.
+UNREAD = ("suite/training", "tasks", "pyproject.toml")
+
+
 @pytest.mark.parametrize("empty", ["noqa: D102", '"""Likewise'])
 def test_no_text_that_says_nothing(empty: str) -> None:
-    assert not [str(path.relative_to(ROOT)) for path in TEXTS if empty in path.read_text()]
+    places = [str(path.relative_to(ROOT)) for path in TEXTS if empty in path.read_text()]
+    assert not [place for place in places if not place.startswith(UNREAD)]

@@ -1,4 +1,4 @@
-"""Every task folder has the same files, so that what one task taught is found in the next."""
+"""Every task folder has the same files, so that a reader who knows one task knows where to look in the next."""
 
 from pathlib import Path
 
@@ -10,10 +10,16 @@ FILES = """
 README.md RESULTS.md __init__.py __init__.pyi
 data.py batch.py split.py synthetic.py losses.py metrics.py module.py predict.py
 """
-WAITING = pytest.mark.xfail(strict=False, reason="until every task has moved its files")
+# Tasks whose folders do not have this shape today. The list only shrinks.
+WAITING = {"documents", "graph", "oct", "recommender", "speech"}
 
 
-@WAITING
+@pytest.fixture(autouse=True)
+def _may_wait(request: pytest.FixtureRequest, folder: Path) -> None:
+    if folder.name in WAITING:
+        request.applymarker(pytest.mark.xfail(strict=False, reason="the task has not yet this shape"))
+
+
 @pytest.mark.parametrize("folder", TASKS, ids=lambda path: path.name)
 def test_a_task_folder_has_the_common_files(folder: Path) -> None:
     missing = [name for name in FILES.split() if not (folder / name).is_file()]
@@ -22,7 +28,6 @@ def test_a_task_folder_has_the_common_files(folder: Path) -> None:
     assert (folder / "model.py").is_file() != (folder / "models").is_dir(), "networks are in model.py or in models/"
 
 
-@WAITING
 @pytest.mark.parametrize("folder", TASKS, ids=lambda path: path.name)
 def test_a_task_has_its_presets_and_its_tests(folder: Path) -> None:
     conf = ROOT / "conf"
