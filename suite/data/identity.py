@@ -1,0 +1,172 @@
+"""Which sample was in which split, by name and content, so that a checkpoint recognises the data it was trained on."""
+
+# N samples
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from suite.data.splits import SPLITS, Split
+
+BITS = {name: np.uint8(1 << place) for place, name in enumerate(SPLITS)}
+ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+def digest(*parts: bytes | str) -> int:
+    """64-bit BLAKE2b of the parts, each with its length, so that ("ab", "c") and ("a", "bc") differ."""
+    hashed = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        content = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        hashed.update(len(content).to_bytes(8, "little") + content)
+    return int.from_bytes(hashed.digest(), "little", signed=True)
+
+
+def digests(samples: Iterable[bytes | str | tuple[bytes | str, ...]]) -> np.ndarray:
+    """``digest`` of each sample, int64 (N,)."""
+    parts = (sample if isinstance(sample, tuple) else (sample,) for sample in samples)
+    return np.fromiter((digest(*sample) for sample in parts), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class DataChanges:
+    """How data differ from those of a checkpoint: counts of samples, and what else is different.
+
+    ``renamed`` samples have a new name and an old content, ``altered`` ones the reverse. ``reordered``: the same
+    samples in another order. ``split``: the same samples in other splits. ``other``: the content hash differs although
+    all samples are equal, for example since the edges of a graph changed.
+    """
+
+    added: int = 0
+    removed: int = 0
+    altered: int = 0
+    renamed: int = 0
+    reordered: bool = False
+    split: bool = False
+    other: bool = False
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, field.name) for field in fields(self))
+
+    def __str__(self) -> str:
+        counts = ((name, getattr(self, name)) for name in ("added", "removed", "altered", "renamed"))
+        changes = [f"{count} {'sample' if count == 1 else 'samples'} {name}" for name, count in counts if count]
+        if self.reordered:
+            changes.append("the order of the samples changed")
+        if self.split:
+            changes.append("the split is drawn differently")
+        if self.other:
+            changes.append("the samples are the same, but other content changed (for example the edges of a graph)")
+        return ", ".join(changes) or "no change"
+
+
+@dataclass(frozen=True, eq=False)
+class SampleRecord:
+    """Names, contents and splits of all samples; each checkpoint holds one.
+
+    Args:
+        names: int64 (N,), a digest of the name of each sample, such as its id in the files or its path. Where files
+            give no name, the digest of the content. Equal names are distinguished by their order.
+        contents: int64 (N,), a digest of what a sample holds, its label included.
+        split: the samples of each split.
+        content_hash: SHA-256 of all content.
+    """
+
+    names: np.ndarray
+    contents: np.ndarray
+    split: Split
+    content_hash: str
+
+    @cached_property
+    def memberships(self) -> np.ndarray:
+        """uint8 (N,): bit 0 for train, bit 1 for val, bit 2 for test; a sample may be in several or none."""
+        member = np.zeros(len(self.names), dtype=np.uint8)
+        for name, items in zip(SPLITS, self.split, strict=True):
+            member[items] |= BITS[name]
+        return member
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and a text, which a checkpoint can hold without pickled objects."""
+        return {
+            "names": torch.from_numpy(self.names.astype(np.int64)),
+            "contents": torch.from_numpy(self.contents.astype(np.int64)),
+            "memberships": torch.from_numpy(self.memberships),
+            "content_hash": self.content_hash,
+        }
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any]) -> "SampleRecord":
+        """Return the record of a checkpoint."""
+        member = state["memberships"].numpy()
+        split = Split(*(np.flatnonzero(member & BITS[name]) for name in SPLITS))
+        return cls(state["names"].numpy(), state["contents"].numpy(), split, str(state["content_hash"]))
+
+    def changes(self, now: "SampleRecord") -> DataChanges:
+        """Compare the data of now with this record."""
+        same_samples = np.array_equal(self.names, now.names) and np.array_equal(self.contents, now.contents)
+        if same_samples:
+            return DataChanges(
+                split=not np.array_equal(self.memberships, now.memberships),
+                other=self.content_hash != now.content_hash,
+            )
+        match = self._match(now)
+        found = match >= 0
+        by_name = found & np.isin(_distinct(now.names), _distinct(self.names))
+        altered = by_name & (self.contents[match] != now.contents)
+        counts = DataChanges(
+            added=int((~found).sum()),
+            removed=len(self.names) - int(found.sum()),
+            altered=int(altered.sum()),
+            renamed=int((found & ~by_name).sum()),
+        )
+        if counts:
+            return counts
+        return DataChanges(reordered=True, other=False)
+
+    def split_of(self, now: "SampleRecord") -> Split:
+        """Return the recorded split for the data of now.
+
+        A sample that is not recorded is in no split: it may belong to a group, such as a patient, that was trained on.
+        An altered sample whose new content was trained on is in no split either.
+        """
+        match = self._match(now)
+        member = np.where(match >= 0, self.memberships[match], np.uint8(0))
+        trained = self.contents[(self.memberships & BITS["train"]) > 0]
+        altered = (match >= 0) & (self.contents[match] != now.contents)
+        member[altered & np.isin(now.contents, trained) & ((member & BITS["train"]) == 0)] = 0
+        return Split(*(np.flatnonzero(member & BITS[name]) for name in SPLITS))
+
+    def _match(self, now: "SampleRecord") -> np.ndarray:
+        """Position in this record of each sample of now, (N,), -1 for a new one: first by name, then by content."""
+        match = _positions(_distinct(self.names), _distinct(now.names))
+        open_now = np.flatnonzero(match < 0)
+        open_then = np.setdiff1d(np.arange(len(self.names)), match)
+        if len(open_now) and len(open_then):
+            found = _positions(_distinct(self.contents[open_then]), _distinct(now.contents[open_now]))
+            match[open_now[found >= 0]] = open_then[found[found >= 0]]
+        return match
+
+
+def _distinct(values: np.ndarray) -> np.ndarray:
+    """Return distinct uint64 values: the k-th occurrence of an equal value is shifted by k odd steps."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    first = np.r_[True, ordered[1:] != ordered[:-1]] if len(values) else np.zeros(0, dtype=bool)
+    starts = np.maximum.accumulate(np.where(first, np.arange(len(values)), 0))
+    occurrence = np.empty(len(values), dtype=np.uint64)
+    occurrence[order] = np.arange(len(values)) - starts
+    return values.astype(np.int64).view(np.uint64) + occurrence * ODD
+
+
+def _positions(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Position in ``known`` of each of ``wanted``, -1 where it is missing."""
+    if not len(known):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    order = np.argsort(known)
+    place = np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)
+    found = order[place]
+    return np.where(known[found] == wanted, found, -1)
