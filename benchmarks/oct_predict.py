@@ -18,8 +18,8 @@ from PIL import Image
 
 from suite.config.compose import compose
 from suite.training.build import build_module
-from tasks.oct.phantom import CLASSES, simulate
 from tasks.oct.predict import ScanPredictor
+from tasks.oct.synthetic import CLASSES, simulate
 
 
 def main() -> None:

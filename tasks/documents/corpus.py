@@ -11,7 +11,7 @@ import numpy as np
 from suite.data.cache import Arrays, hash_arrays
 from suite.errors import UserError
 from tasks.documents import text
-from tasks.documents.records import Record, named
+from tasks.documents.record import Record, named
 
 VERSION = "1"  # of the arrays; part of the cache's key
 

@@ -16,9 +16,9 @@ from tasks.documents import corpus as corpora
 from tasks.documents import text
 from tasks.documents.batch import Batches, Documents
 from tasks.documents.corpus import Corpus
-from tasks.documents.imdb import Imdb
-from tasks.documents.readers import DrugReviews, Multidomain, OwnFile, UciSentences
-from tasks.documents.records import Record
+from tasks.documents.readers.imdb import Imdb
+from tasks.documents.readers.text_table import DrugReviews, Multidomain, OwnFile, UciSentences
+from tasks.documents.record import Record
 from tasks.documents.split import DocumentSplit
 from tasks.documents.synthetic import SyntheticReviews
 from tasks.documents.vocabulary import Vocabulary

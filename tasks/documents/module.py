@@ -13,7 +13,7 @@ from suite.training.base_task_module import OptimizerFactory
 from suite.training.processes import sharded_weights
 from suite.training.task_module import SampleResults, TaskModule
 from tasks.documents.batch import DocumentBatch
-from tasks.documents.model import DocumentOutput
+from tasks.documents.models.hierarchical import DocumentOutput
 from tasks.documents.vectors import read_vectors
 
 logger = logging.getLogger(__name__)

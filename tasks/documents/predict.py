@@ -14,8 +14,8 @@ from suite.draw.text import shade_text
 from suite.errors import UserError
 from tasks.documents import text
 from tasks.documents.batch import DocumentBatch, Spelling
-from tasks.documents.model import DocumentOutput
-from tasks.documents.records import decode, field, rows
+from tasks.documents.models.hierarchical import DocumentOutput
+from tasks.documents.record import decode, field, rows
 from tasks.documents.vocabulary import Vocabulary
 
 TABLES = (".csv", ".tsv", ".jsonl", ".jsonl.gz", ".parquet")

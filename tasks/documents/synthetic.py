@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from suite.data.source import Resolved
-from tasks.documents.records import Record
+from tasks.documents.record import Record
 
 TELLING = ("awful", "decent", "superb", "odd", "calm")  # one word a class
 COMMON = ("the", "film", "was", "its", "plot", "and", "cast", "music", "a", "of")

@@ -6,9 +6,9 @@ from .data import KermanyData as KermanyData
 from .data import MedMnistData as MedMnistData
 from .data import PhantomData as PhantomData
 from .data import TableData as TableData
-from .encoder import RegionEncoder as RegionEncoder
-from .model import AttentionCNN as AttentionCNN
-from .model import MultipleInstance as MultipleInstance
+from .models.attention_cnn import AttentionCNN as AttentionCNN
+from .models.attention_cnn import MultipleInstance as MultipleInstance
+from .models.encoder import RegionEncoder as RegionEncoder
+from .models.vit import VisionTransformer as VisionTransformer
 from .module import ScanClassification as ScanClassification
 from .predict import ScanPredictor as ScanPredictor
-from .vit import VisionTransformer as VisionTransformer

@@ -16,13 +16,13 @@ from suite.errors import UserError, did_you_mean
 from tasks.oct import scans as content
 from tasks.oct.augment import Augment
 from tasks.oct.batch import Bags, Batches
-from tasks.oct.files import ClassFolders, ScanTable
-from tasks.oct.kermany import Kermany
-from tasks.oct.medmnist import MedMnist
-from tasks.oct.phantom import Phantom
-from tasks.oct.polygons import KINDS
+from tasks.oct.readers.files import ClassFolders, ScanTable
+from tasks.oct.readers.kermany import Kermany
+from tasks.oct.readers.medmnist import MedMnist
+from tasks.oct.readers.polygons import KINDS
 from tasks.oct.scans import Scans
 from tasks.oct.split import PatientSplit
+from tasks.oct.synthetic import Phantom
 from tasks.oct.view import VIEWS, View, make_view
 
 logger = logging.getLogger(__name__)

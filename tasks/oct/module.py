@@ -20,7 +20,7 @@ from suite.training.task_module import SampleResults, TaskModule
 from tasks.oct import metrics
 from tasks.oct.batch import ScanBatch
 from tasks.oct.calibration import Calibration, TemperatureScaling
-from tasks.oct.model import ScanNet, ScanOutput
+from tasks.oct.models.attention_cnn import ScanNet, ScanOutput
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from suite.draw.image import overlay
 from suite.errors import UserError
 from tasks.oct.explain import enlarge
 from tasks.oct.images import SUFFIXES, is_image, read_image
-from tasks.oct.model import ScanNet
+from tasks.oct.models.attention_cnn import ScanNet
 from tasks.oct.view import Frame, look, make_view
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from suite.attention.layers.blocks import EncoderBlock, FeedForward
 from suite.attention.layers.multihead import MultiheadAttention
 from suite.attention.operators.dropout import dropout
 from suite.attention.ragged.segments import Segments
-from tasks.oct.encoder import RegionPooling, standardise
-from tasks.oct.model import ScanNet, ScanOutput, refuse_bags
+from tasks.oct.models.attention_cnn import ScanNet, ScanOutput, refuse_bags
+from tasks.oct.models.encoder import RegionPooling, standardise
 
 
 class VisionTransformer(ScanNet):

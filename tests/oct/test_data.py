@@ -11,9 +11,9 @@ from PIL import Image
 from suite.data.source import Source
 from suite.errors import UserError
 from tasks.oct.data import FolderData, KermanyData, MedMnistData, TableData
-from tasks.oct.medmnist import MedMnist, source_of
-from tasks.oct.medmnist_facts import CLASSES, MD5
-from tasks.oct.polygons import fill, read_polygons
+from tasks.oct.readers.medmnist import MedMnist, source_of
+from tasks.oct.readers.medmnist_facts import CLASSES, MD5
+from tasks.oct.readers.polygons import fill, read_polygons
 
 KERMANY = Source("kermany", "oct_kermany", {}, homepage="https://example.org")
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from suite.attention.build import build_attention
 from suite.attention.layers.pooling import AttentionPooling
-from tasks.oct.blocks import Residual, make_gate
+from tasks.oct.models.blocks import Residual, make_gate
 
 
 def standardise(pixels: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from suite.attention.functional import AttentionOutput
 from suite.attention.operators.dropout import dropout
 from suite.attention.ragged.segments import Segments
 from tasks.documents.batch import Spelling
-from tasks.documents.encoders import Recurrent
+from tasks.documents.models.encoders import Recurrent
 
 
 class Pool(Protocol):

@@ -8,8 +8,8 @@ import numpy as np
 
 from suite.data.source import Resolved, Source
 from suite.errors import UserError
-from tasks.oct.files import Listed, read_listed
-from tasks.oct.polygons import fill, read_polygons
+from tasks.oct.readers.files import Listed, read_listed
+from tasks.oct.readers.polygons import fill, read_polygons
 from tasks.oct.scans import Scans
 from tasks.oct.view import View
 

@@ -5,7 +5,7 @@ import pytest
 
 from suite.errors import UserError
 from tasks.oct.data import PhantomData
-from tasks.oct.phantom import CLASSES, CYST, DETACHMENT, DRUSE, MATERIAL, simulate
+from tasks.oct.synthetic import CLASSES, CYST, DETACHMENT, DRUSE, MATERIAL, simulate
 
 
 def bits(masks: np.ndarray) -> set[int]:

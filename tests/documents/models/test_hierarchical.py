@@ -9,8 +9,8 @@ from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.build import build_data, build_module
 from tasks.documents.batch import DocumentBatch
-from tasks.documents.encoders import Recurrent, beside
-from tasks.documents.pooling import AveragePooling, LastState, MaxPooling
+from tasks.documents.models.encoders import Recurrent, beside
+from tasks.documents.models.pooling import AveragePooling, LastState, MaxPooling
 
 LENGTHS = [3, 0, 7, 1, 5]
 

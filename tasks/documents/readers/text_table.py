@@ -10,7 +10,7 @@ from suite.data.files import sha256_of
 from suite.data.resolve import resolve
 from suite.data.source import Resolved, Source
 from suite.errors import UserError
-from tasks.documents.records import Record, csv_rows, field, jsonl_rows, lines, rows
+from tasks.documents.record import Record, csv_rows, field, jsonl_rows, lines, rows
 
 
 class UciSentences:

@@ -12,7 +12,7 @@ import numpy as np
 from suite.data.resolve import resolve
 from suite.data.source import Resolved, Source
 from suite.errors import UserError, did_you_mean
-from tasks.oct.medmnist_facts import CLASSES, LICENCES, MD5, SIZES
+from tasks.oct.readers.medmnist_facts import CLASSES, LICENCES, MD5, SIZES
 from tasks.oct.scans import Scans
 from tasks.oct.view import View
 

@@ -17,8 +17,8 @@ from suite.data.source import Source
 from suite.errors import UserError
 from suite.training.build import build_data
 from tasks.documents.data import DocumentsData, OwnData
-from tasks.documents.imdb import Imdb
-from tasks.documents.readers import DrugReviews
+from tasks.documents.readers.imdb import Imdb
+from tasks.documents.readers.text_table import DrugReviews
 from tasks.documents.vocabulary import Vocabulary
 
 ROWS = [

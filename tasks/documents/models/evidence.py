@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from suite.attention.operators.dropout import dropout
 from suite.attention.ragged.segments import Segments
 from tasks.documents.batch import Spelling
-from tasks.documents.encoders import beside
-from tasks.documents.evidence import NgramEvidence
-from tasks.documents.model import DocumentOutput, Pool, Pooling
+from tasks.documents.models.encoders import beside
+from tasks.documents.models.hierarchical import DocumentOutput, Pool, Pooling
+from tasks.documents.models.ngram_evidence import NgramEvidence
 
 
 class EvidenceAttentionNet(nn.Module):

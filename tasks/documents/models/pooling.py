@@ -12,7 +12,7 @@ from suite.attention.build import build_edge_attention
 from suite.attention.functional import AttentionOutput
 from suite.attention.layers.pooling import SegmentPooling
 from suite.attention.ragged.segments import Segments, segment_sum, take_rows
-from tasks.documents.model import Pool
+from tasks.documents.models.hierarchical import Pool
 
 
 def attention_pooling(embed_dim: int, attention: Mapping[str, Any], head_dim: int = 100, num_heads: int = 1) -> Pool:

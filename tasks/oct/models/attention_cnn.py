@@ -13,7 +13,7 @@ from suite.attention.edge_attention import EdgeAttention
 from suite.attention.layers.pooling import GatedProjection, SegmentPooling
 from suite.attention.operators.dropout import dropout
 from suite.attention.ragged.segments import Segments
-from tasks.oct.encoder import RegionEncoder
+from tasks.oct.models.encoder import RegionEncoder
 
 
 class ScanOutput(NamedTuple):

@@ -9,11 +9,11 @@ from torch import nn
 
 from suite.attention.capture import capture_weights
 from suite.attention.ragged.segments import Segments
-from tasks.oct.blocks import GATES, Residual, make_gate
-from tasks.oct.encoder import RegionEncoder
-from tasks.oct.model import AttentionCNN, MultipleInstance
+from tasks.oct.models.attention_cnn import AttentionCNN, MultipleInstance
+from tasks.oct.models.blocks import GATES, Residual, make_gate
+from tasks.oct.models.encoder import RegionEncoder
+from tasks.oct.models.vit import VisionTransformer
 from tasks.oct.module import finding_loss, lesion_maps, looking_loss, mix
-from tasks.oct.vit import VisionTransformer
 
 NAMES = ("a", "b", "c")
 SMALL = partial(RegionEncoder, widths=(4, 6, 10), embed_dim=7, head_dim=5, attention={"score": "additive"})

@@ -10,7 +10,7 @@ from typing import Any
 from suite.data.resolve import find_local, resolve
 from suite.data.source import Resolved, Source
 from suite.errors import UserError, did_you_mean
-from tasks.documents.records import Record, decode, jsonl_rows
+from tasks.documents.record import Record, decode, jsonl_rows
 
 ARCHIVE = "aclImdb_v1.tar.gz"
 TARGETS = ("sentiment", "rating")

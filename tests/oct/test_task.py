@@ -17,7 +17,7 @@ from suite.training.load import restore
 from suite.training.run.launch import launch
 from tasks.oct import report
 from tasks.oct.batch import Bags
-from tasks.oct.phantom import CLASSES, simulate
+from tasks.oct.synthetic import CLASSES, simulate
 from tests.cli.conftest import Attn
 
 SYNTHETIC = ["task=oct", "data=oct/synthetic"]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tasks.documents.batch import DocumentBatch, Spelling
-from tasks.documents.evidence import FREE, PIECES, NgramEvidence
+from tasks.documents.models.ngram_evidence import FREE, PIECES, NgramEvidence
 from tasks.documents.text import pieces
 
 DOCUMENTS = [

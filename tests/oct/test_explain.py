@@ -10,9 +10,9 @@ from suite.draw.curves import roc_points
 from suite.draw.image import overlay
 from tasks.oct import explain
 from tasks.oct.data import PhantomData
-from tasks.oct.encoder import RegionEncoder
-from tasks.oct.model import AttentionCNN
-from tasks.oct.vit import VisionTransformer
+from tasks.oct.models.attention_cnn import AttentionCNN
+from tasks.oct.models.encoder import RegionEncoder
+from tasks.oct.models.vit import VisionTransformer
 
 NAMES = ("a", "b", "c")
 

@@ -1,0 +1,1 @@
+"""Readers of labelled texts: public data sets, and a user's own tables."""

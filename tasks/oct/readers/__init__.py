@@ -1,0 +1,1 @@
+"""Readers of labelled scans: public data sets, and a user's own images."""
