@@ -1,5 +1,6 @@
-"""Every benchmark runs, shortened, and prints its table; what it measures is for people to judge."""
+"""Every benchmark runs with ``--quick`` and prints its table. What it measures is not asserted."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,37 +8,19 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
+BENCHMARKS = sorted(path for path in FOLDER.glob("*.py") if "__main__" in path.read_text())
+
+
+def test_every_file_but_the_timer_is_a_benchmark() -> None:
+    assert set(FOLDER.glob("*.py")) - set(BENCHMARKS) == {FOLDER / "timing.py"}
 
 
 @pytest.mark.slow  # minutes together: make slow
 @pytest.mark.benchmark
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("graph_step", "ours GAT"),
-        ("graph_edges", "ours GAT"),
-        ("trainer_overhead", "added"),
-        ("trainer_steps", "added"),
-        ("startup", "attn --help"),
-        ("attention_block", "ours"),
-        ("attention_length", "microseconds a position"),
-        ("attention_memory", "ours MiB"),
-        ("segment_pooling", "ours, segments"),
-        ("documents_step", "ours HAN"),
-        ("recommender_step", "ours"),
-        ("recommender_users", "ms a user"),
-        ("oct_step", "ours"),
-        ("oct_predict", "ms an image"),
-        ("speech_features", "Conformer, 20 positions"),
-        ("speech_decoding", "times real time"),
-        ("speech_lstm", "ours"),
-        ("speech_joint", "ours"),
-    ],
-)
-def test_it_prints_its_table(name: str, said: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.stem)
+def test_it_prints_its_table(path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUITE_DATA_DIR", str(data_dir))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    command = [sys.executable, str(FOLDER / f"{name}.py"), "--quick"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, str(path), "--quick"], capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
-    assert said in done.stdout
+    assert re.search(r"\d", done.stdout)
