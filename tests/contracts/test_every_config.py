@@ -74,10 +74,23 @@ def test_every_model_builds_and_learns_from_one_batch(task: str, model: str) -> 
     assert not silent, f"no gradient reaches {silent}"
 
 
-@pytest.mark.parametrize("group", ["trainer", "optim", "logger", "callbacks", "debug"])
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("data", "model", "task"))
+
+
+@pytest.mark.parametrize("group", GROUPS)
 def test_every_other_preset_composes(group: str) -> None:
+    assert options(group)
     for option in options(group):
-        compose(["task=graph", "data=graph/synthetic", f"{group}={option}"])
+        task = option.split("/")[0] if "/" in option else "graph"
+        assert compose([f"task={task}", f"data={task}/synthetic", f"{group}={option}"])["task_name"] == task
+
+
+def test_a_base_is_not_a_preset() -> None:
+    bases = [path.relative_to(CONF) for path in CONF.rglob("_*.yaml")]
+    assert bases
+    assert not [
+        base for base in bases if str(base.relative_to(base.parts[0]).with_suffix("")) in options(base.parts[0])
+    ]
 
 
 @pytest.mark.parametrize("experiment", options("experiment"))
