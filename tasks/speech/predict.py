@@ -16,7 +16,7 @@ from tasks.speech import normalize as normalisers
 from tasks.speech.batch import SpeechBatch
 from tasks.speech.models.recognizer import Recogniser
 from tasks.speech.recordings import cut_at_pauses, notes_of
-from tasks.speech.search.align import align
+from tasks.speech.search.alignment import align
 from tasks.speech.search.beam import BeamSearch, Hypothesis
 from tasks.speech.sound import SUFFIXES
 from tasks.speech.units import EOS

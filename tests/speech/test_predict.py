@@ -15,7 +15,7 @@ from suite.errors import UserError
 from suite.training.run.launch import launch
 from tasks.speech.features import Cepstra, LogMel
 from tasks.speech.recordings import cut_at_pauses
-from tasks.speech.search.align import align
+from tasks.speech.search.alignment import align
 from tasks.speech.synthetic import Tones
 from tasks.speech.units import BLANK
 from tests.cli.conftest import Attn
