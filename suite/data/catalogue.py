@@ -58,10 +58,14 @@ def _find_source(node: Any) -> dict[str, Any] | None:
 
 
 def _build(facts: dict[str, Any]) -> "Source":
-    from suite.data.source import Source, Wheel
+    from suite.data.source import FileSet, Source, Wheel
 
     def arguments(node: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in node.items() if not name.startswith("_")}
 
-    wheel = facts.pop("wheel", None)
-    return Source(**arguments(facts), wheel=Wheel(**arguments(wheel)) if wheel else None)
+    wheel, file_set = facts.pop("wheel", None), facts.pop("file_set", None)
+    return Source(
+        **arguments(facts),
+        wheel=Wheel(**arguments(wheel)) if wheel else None,
+        file_set=FileSet(**arguments(file_set)) if file_set else None,
+    )

@@ -85,7 +85,7 @@ def _fetch_files(source: Source, data_dir: Path) -> Resolved:
     missing = missing_files(source.files, folder)
     if source.in_archive:
         logger.info("Downloading %s", source.url)
-        from_archive(source.url, folder, {name: str(source.files[name]) for name in missing})
+        from_archive(source.url, folder, {name: str(source.files[name]) for name in missing}, source.file_set)
     else:
         for name in missing:
             url = source.url.format(file=name)

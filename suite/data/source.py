@@ -29,6 +29,18 @@ class Wheel:
 
 
 @dataclass(frozen=True)
+class FileSet:
+    """Files in the archive of a data set that are too many to list.
+
+    ``pattern`` matches their paths relative to the folder of the data set, for example ``recordings/*.wav``; ``sha256``
+    is the ``suite.data.own_files.hash_tree`` of all files that match, in sorted order.
+    """
+
+    pattern: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Source:
     """The facts of one data set.
 
@@ -36,7 +48,8 @@ class Source:
     directory) to its SHA-256, or to ``md5:...`` where its makers publish no other. None stands for a hash nobody has
     recorded: such a file is taken as found, its hash goes into the provenance, and it is never downloaded. ``url``
     holds ``{file}``, or names one zip or tar with all of them; ``size`` is what a download costs. ``instead`` names
-    files of another form of the same data, which the reader takes as well where they lie.
+    files of another form of the same data, which the reader takes as well where they lie. ``file_set`` names
+    further files in the archive at ``url``, which are unpacked together with ``files``.
     """
 
     name: str
@@ -48,6 +61,7 @@ class Source:
     homepage: str = ""
     size: str = ""
     instead: Sequence[str] = ()
+    file_set: FileSet | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", dict(self.files))
