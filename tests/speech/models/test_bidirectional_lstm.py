@@ -1,11 +1,11 @@
-"""The bidirectional LSTM is torch's own over packed sequences, in values and gradients."""
+"""The bidirectional LSTM equals torch's LSTM over packed sequences in values and gradients."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tasks.speech.models.bidirectional_lstm import BidirectionalLSTM, reversal
+from tasks.speech.models.bidirectional_lstm import BidirectionalLSTM, reversed_indices
 
 
 def packed(reference: nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:
@@ -14,7 +14,7 @@ def packed(reference: nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:
 
 
 def weights(module: BidirectionalLSTM) -> dict[str, nn.Parameter]:
-    """Parameters under the names that ``nn.LSTM`` gives them."""
+    """Parameters under the names that ``nn.LSTM`` has for them."""
     return {
         name.replace("_l0", f"_l{layer}") + end: parameter
         for lstms, end in ((module.forwards, ""), (module.backwards, "_reverse"))
@@ -24,7 +24,7 @@ def weights(module: BidirectionalLSTM) -> dict[str, nn.Parameter]:
 
 
 @pytest.mark.parametrize("layers", [1, 3])
-def test_it_is_torchs_packed_lstm(layers: int) -> None:
+def test_it_equals_the_packed_lstm_of_torch(layers: int) -> None:
     torch.manual_seed(0)
     module = BidirectionalLSTM(5, 7, layers).double()
     reference = nn.LSTM(5, 7, layers, batch_first=True, bidirectional=True).double()
@@ -40,5 +40,5 @@ def test_it_is_torchs_packed_lstm(layers: int) -> None:
         torch.testing.assert_close(parameter.grad, reference.get_parameter(name).grad)
 
 
-def test_a_sequence_turns_round_within_its_length() -> None:
-    assert reversal(torch.tensor([1, 4, 3]), 4).tolist() == [[0, 1, 2, 3], [3, 2, 1, 0], [2, 1, 0, 3]]
+def test_a_sequence_is_reversed_within_its_length() -> None:
+    assert reversed_indices(torch.tensor([1, 4, 3]), 4).tolist() == [[0, 1, 2, 3], [3, 2, 1, 0], [2, 1, 0, 3]]
