@@ -1,11 +1,15 @@
 """The packages that hold config presets: the suite's own, then every installed package that adds tasks."""
 
+import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.resources import files
 from typing import Any
 
 GROUP = "attention_suite.tasks"
+CLASSES = "attention_suite.classes"
+_TARGET = re.compile(r"""_target_["']?\s*:\s*["']?([A-Za-z_][\w.]*)""")
 
 
 @cache  # looking through everything installed takes tens of milliseconds
@@ -33,6 +37,21 @@ def presets(group: str) -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
+@cache
+def declared_classes() -> frozenset[str]:
+    """Dotted names of the classes that installed packages declare.
+
+    A package declares every ``_target_`` of its presets, and the values of its entry points in the group
+    ``attention_suite.classes``: ``net = "mylab.nets:Net"``.
+    """
+    found = {entry.value.replace(":", ".") for entry in entry_points(group=CLASSES)}
+    for package in config_packages():
+        for file in _files_below(files(package)):
+            lines = (line.partition(" #")[0] for line in file.read_text(encoding="utf-8").splitlines())
+            found.update(name for line in lines if not line.lstrip().startswith("#") for name in _TARGET.findall(line))
+    return frozenset(found)
+
+
 def options(group: str) -> list[str]:
     """The names of a config group: ``options("data")`` holds ``graph/cora``."""
     return list(presets(group))
@@ -46,6 +65,15 @@ def groups() -> dict[str, list[str]]:
         if group:
             found.setdefault(group, []).append(option)
     return dict(sorted(found.items()))
+
+
+def _files_below(folder: Any) -> Iterator[Any]:
+    """All yaml files, bases included."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _files_below(entry)
+        elif entry.name.endswith(".yaml"):
+            yield entry
 
 
 def _yaml_below(folder: Any, prefix: str = "") -> dict[str, Any]:

@@ -37,6 +37,13 @@ def find(name: str) -> "Source":
     raise UserError(f"There is no data set {name!r}.{did_you_mean(name, names)}")
 
 
+def stated(name: str) -> list["Source"]:
+    """The sources of this name in presets; only the presets that mention the name are parsed."""
+    mentioned = [(option, file) for option, file in presets("data").items() if name in file.read_text(encoding="utf-8")]
+    sources = (_read(option, file).source for option, file in mentioned)
+    return [source for source in sources if source is not None and source.name == name]
+
+
 def _read(option: str, file: Any) -> DataSet:
     """A preset from its yaml; nothing that the yaml names is built, except the source."""
     from omegaconf import OmegaConf

@@ -7,9 +7,9 @@ from .data import UciData as UciData
 from .models.evidence import EvidenceAttentionNet as EvidenceAttentionNet
 from .models.hierarchical import HierarchicalAttentionNet as HierarchicalAttentionNet
 from .models.hierarchical import SentenceNet as SentenceNet
+from .models.pooling import AttendedPooling as AttendedPooling
 from .models.pooling import AveragePooling as AveragePooling
 from .models.pooling import LastState as LastState
 from .models.pooling import MaxPooling as MaxPooling
-from .models.pooling import attention_pooling as attention_pooling
 from .module import DocumentClassification as DocumentClassification
 from .predict import DocumentPredictor as DocumentPredictor

@@ -12,13 +12,14 @@ from suite.attention.build import build_edge_attention
 from suite.attention.functional import AttentionOutput
 from suite.attention.layers.pooling import SegmentPooling
 from suite.attention.ragged.segments import Segments, segment_sum, take_rows
-from tasks.documents.models.hierarchical import Pool
 
 
-def attention_pooling(embed_dim: int, attention: Mapping[str, Any], head_dim: int = 100, num_heads: int = 1) -> Pool:
+class AttendedPooling(SegmentPooling):
     """``SegmentPooling`` with the score of an attention config. Raises ValueError as ``build_edge_attention``."""
-    chosen = build_edge_attention(attention, num_heads=num_heads, head_dim=head_dim)
-    return SegmentPooling(embed_dim, chosen, num_heads, head_dim)
+
+    def __init__(self, embed_dim: int, attention: Mapping[str, Any], head_dim: int = 100, num_heads: int = 1) -> None:
+        chosen = build_edge_attention(attention, num_heads=num_heads, head_dim=head_dim)
+        super().__init__(embed_dim, chosen, num_heads, head_dim)
 
 
 class AveragePooling(nn.Module):
