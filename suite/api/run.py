@@ -104,8 +104,8 @@ def resumed_config(overrides: list[str]) -> dict[str, Any] | None:
     None if ``overrides`` do not resume a run by its name, or choose the task themselves. Raises UserError if there is
     no such run, it has ended, or it has no such key.
     """
-    from suite.config.trusted import trusted_config
     from suite.training.run.resume import named, recorded
+    from suite.training.trusted import trusted_config
 
     names = [word.removeprefix("resume=").strip("\"'") for word in overrides if word.startswith("resume=")]
     if (

@@ -1,4 +1,4 @@
-"""Whether a plain value of a config fits the annotation of an argument."""
+"""Plain values of a config: how many there may be, and which annotations they fit."""
 
 import os
 import types
@@ -7,7 +7,42 @@ from inspect import Parameter, isclass
 from pathlib import PurePath
 from typing import Any, Literal, Union, get_args, get_origin
 
-__all__ = ["fits", "kind_of"]
+__all__ = ["UntrustedError", "check_plain", "fits", "kind_of"]
+
+MAX_DEPTH, MAX_VALUES, MAX_TEXT = 24, 20_000, 1 << 20
+
+
+class UntrustedError(Exception):
+    """What is wrong with a key of a config from a file; who reads the file catches it and adds the name."""
+
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(f"{place or 'the config'} {why}")
+
+
+def check_plain(config: Any) -> None:
+    """Raise UntrustedError for values that are not plain, and for more of them than a config has.
+
+    A file of a few bytes can describe millions of values, by lists that contain the same list many times.
+    """
+    left, count = [("", config, 0)], 0
+    while left:
+        place, value, depth = left.pop()
+        count += 1
+        if count > MAX_VALUES or depth > MAX_DEPTH:
+            raise UntrustedError(place[:80], "is too large or too deep for a config")
+        if isinstance(value, dict):
+            for key, child in value.items():
+                if not isinstance(key, (str, int)) or len(str(key)) > 200:
+                    raise UntrustedError(place, "has a key that is not a name")
+                left.append((f"{place}.{key}".lstrip("."), child, depth + 1))
+        elif isinstance(value, (list, tuple)):
+            left.extend((f"{place}[{index}]", child, depth + 1) for index, child in enumerate(value[: MAX_VALUES + 1]))
+        elif type(value) not in (type(None), bool, int, float, str):
+            raise UntrustedError(place, f"is of type {type(value).__name__}; a config holds plain values")
+        elif isinstance(value, str) and len(value) > MAX_TEXT:
+            raise UntrustedError(place, f"is a text of {len(value)} characters")
+        elif type(value) is int and abs(value) >= 1 << 63:
+            raise UntrustedError(place, "is an integer of more than 64 bits")
 
 
 def fits(value: Any, annotation: Any) -> bool:

@@ -19,7 +19,7 @@ def instantiate(node: Mapping[str, Any], where: str, **arguments: Any) -> Any:
     so that a word such as ``???`` or ``${x}`` stays that word. ``_partial_: true`` returns a partial object, which the
     code that uses it completes; ``_args_`` is a list of positional arguments.
 
-    A config from a file is checked by ``suite.config.trusted`` before it comes here.
+    A config from a file is checked by ``suite.training.trusted`` before it comes here.
 
     Args:
         node: a plain mapping with the key ``_target_``.

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from suite.config.trusted import trusted_config
 from suite.errors import UserError
 from suite.training.base_task_module import BaseTaskModule
 from suite.training.state import checkpoint_file
+from suite.training.trusted import trusted_config
 
 
 class Restored(NamedTuple):

@@ -13,10 +13,10 @@ import yaml
 from suite.api.tasks import tasks
 from suite.config.compose import compose
 from suite.config.packages import options
-from suite.config.trusted import trusted_config
 from suite.training.build import build_data, build_module, build_trainer
 from suite.training.instantiate import instantiate, locate
 from suite.training.run.launch import launch
+from suite.training.trusted import trusted_config
 
 CONF = Path(__file__).parents[2] / "conf"
 TASKS = [task.name for task in tasks()]

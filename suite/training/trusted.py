@@ -24,12 +24,11 @@ from typing import Any
 from suite.config.known_classes import KNOWN
 from suite.config.overrides import merge, typed_keys
 from suite.config.packages import CLASSES, declared_classes
-from suite.config.plain_types import fits, kind_of
+from suite.config.plain_types import UntrustedError, check_plain, fits, kind_of
 from suite.errors import UserError, did_you_mean
 
 __all__ = ["trusted_config"]
 
-MAX_DEPTH, MAX_VALUES, MAX_TEXT = 24, 20_000, 1 << 20
 PACKAGES = ("suite.data.", "suite.training.", "suite.attention.", "tasks.")
 
 
@@ -46,49 +45,19 @@ def trusted_config(recorded: Any, source: Path | str, overrides: Sequence[str] =
     """
     try:
         if not isinstance(recorded, dict):
-            raise _UntrustedError("", f"is {kind_of(recorded)}")
-        _check_plain(recorded)
+            raise UntrustedError("", f"is {kind_of(recorded)}")
+        check_plain(recorded)
         config, typed = merge(recorded, overrides), typed_keys(overrides)
         for section in ("task_name", "seed", "trainer", "data", "model", "module", "optim"):
             if section not in config:
-                raise _UntrustedError(section, "is missing")
+                raise UntrustedError(section, "is missing")
             if section not in ("task_name", "seed") and not isinstance(config[section], dict):
-                raise _UntrustedError(section, f"is {kind_of(config[section])}")
+                raise UntrustedError(section, f"is {kind_of(config[section])}")
         for place, node in _nodes(config, "", typed):
             _check_node(node, place, typed)
-    except _UntrustedError as error:
+    except UntrustedError as error:
         raise UserError(f"{source}: {error}") from None
     return config
-
-
-class _UntrustedError(Exception):
-    """What is wrong with a key; the caller adds the file."""
-
-    def __init__(self, place: str, why: str) -> None:
-        super().__init__(f"{place or 'the config'} {why}")
-
-
-def _check_plain(config: dict[str, Any]) -> None:
-    """Only plain values, and not more of them than a config has; a file of a few bytes can describe millions."""
-    left, count = [("", config, 0)], 0
-    while left:
-        place, value, depth = left.pop()
-        count += 1
-        if count > MAX_VALUES or depth > MAX_DEPTH:
-            raise _UntrustedError(place[:80], "is too large or too deep for a config")
-        if isinstance(value, dict):
-            for key, child in value.items():
-                if not isinstance(key, (str, int)) or len(str(key)) > 200:
-                    raise _UntrustedError(place, "has a key that is not a name")
-                left.append((f"{place}.{key}".lstrip("."), child, depth + 1))
-        elif isinstance(value, (list, tuple)):
-            left.extend((f"{place}[{index}]", child, depth + 1) for index, child in enumerate(value[: MAX_VALUES + 1]))
-        elif type(value) not in (type(None), bool, int, float, str):
-            raise _UntrustedError(place, f"is of type {type(value).__name__}; a config holds plain values")
-        elif isinstance(value, str) and len(value) > MAX_TEXT:
-            raise _UntrustedError(place, f"is a text of {len(value)} characters")
-        elif type(value) is int and abs(value) >= 1 << 63:
-            raise _UntrustedError(place, "is an integer of more than 64 bits")
 
 
 def _nodes(value: Any, place: str, typed: Collection[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -99,7 +68,7 @@ def _nodes(value: Any, place: str, typed: Collection[str]) -> Iterator[tuple[str
         if "_target_" in value:
             yield place, value
         elif marks := [key for key in value if str(key).startswith("_") and str(key).endswith("_")]:
-            raise _UntrustedError(f"{place}.{marks[0]}".lstrip("."), "is not possible here")
+            raise UntrustedError(f"{place}.{marks[0]}".lstrip("."), "is not possible here")
         for key, child in value.items():
             yield from _nodes(child, f"{place}.{key}".lstrip("."), typed)
     elif isinstance(value, (list, tuple)):
@@ -111,23 +80,23 @@ def _check_node(node: Mapping[str, Any], place: str, typed: Collection[str]) -> 
     target = node["_target_"]
     for key in node:
         if str(key).startswith("_") and key not in ("_target_", "_partial_"):
-            raise _UntrustedError(f"{place}.{key}", "is not possible in a config from a file; arguments have names")
+            raise UntrustedError(f"{place}.{key}", "is not possible in a config from a file; arguments have names")
     if f"{place}._target_" in typed:
         return
     found = find_class(str(target), f"{place}._target_={_short(target)}")
     base = _base_of_section(place)
     if base is not None and not issubclass(found, base):
-        raise _UntrustedError(f"{place}._target_={target}", f"is not a {base.__name__}")
+        raise UntrustedError(f"{place}._target_={target}", f"is not a {base.__name__}")
     _check_arguments(found, node, place, typed)
     if target == "suite.data.Source":
         _check_source(node, place, typed)
 
 
 def find_class(target: str, place: str) -> type:
-    """The class of a name that a config from a file may hold; raises ``_UntrustedError`` for every other name."""
+    """The class of a name that a config from a file may hold; raises ``UntrustedError`` for every other name."""
     package, _, name = target.rpartition(".")
     if target not in KNOWN and target not in declared_classes() and not _is_public(target, package, name):
-        raise _UntrustedError(
+        raise UntrustedError(
             place,
             "is not a class that a config from a file may name. If you trust it, type the key yourself, or install the "
             f"package that declares it with an entry point of the group {CLASSES}",
@@ -135,9 +104,9 @@ def find_class(target: str, place: str) -> type:
     try:
         found = getattr(importlib.import_module(package), name)
     except (ImportError, AttributeError) as error:
-        raise _UntrustedError(place, f"cannot be found: {error}") from error
+        raise UntrustedError(place, f"cannot be found: {error}") from error
     if not inspect.isclass(found):
-        raise _UntrustedError(place, "is not a class")
+        raise UntrustedError(place, "is not a class")
     return found
 
 
@@ -196,14 +165,14 @@ def _check_arguments(found: type, node: Mapping[str, Any], place: str, typed: Co
         if key not in parameters:
             if variadic:
                 continue
-            raise _UntrustedError(
+            raise UntrustedError(
                 f"{place}.{key}", f"is not an argument of {found.__name__}.{did_you_mean(key, parameters)}"
             )
         annotation = parameters[key].annotation
         if value is None and parameters[key].default is None:
             continue
         if not fits(value, annotation):
-            raise _UntrustedError(
+            raise UntrustedError(
                 f"{place}.{key}={_short(value)}", f"does not fit {found.__name__}, which takes {annotation}"
             )
 
@@ -220,7 +189,7 @@ def _check_source(node: Mapping[str, Any], place: str, typed: Collection[str]) -
         known = {**asdict(source.wheel), **_WHEEL} if source.wheel else None
         if here == (source.folder, dict(source.files), source.url, known):
             return
-    raise _UntrustedError(
+    raise UntrustedError(
         place,
         "states an address or a package that no preset states, and a file may not choose what is downloaded; to use "
         f"files on this machine, pass {place}.url=null {place}.wheel=null",

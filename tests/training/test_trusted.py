@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from suite.config.compose import compose
-from suite.config.trusted import trusted_config
 from suite.errors import UserError
+from suite.training.trusted import trusted_config
 
 SOURCE = "runs/x/best.ckpt"
 
