@@ -4,13 +4,16 @@
 
 import ctypes
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from suite.attention.compiled.library import draw_seed, kernel, kernel_dtype
+from suite.attention.functional import check_shapes, masked_softmax
 from suite.attention.operators.joint_projection import side_by_side
+from suite.attention.operators.recompute import differentiable_gradients
 
 
 class TensorArgument(ctypes.Structure):
@@ -60,11 +63,12 @@ def attend_compiled(
     and so are pairs that the causal order forbids. Half precision is computed in float32.
 
     Shape: query (B, H, L, D), key (B, H, S, D), value (B, H, S, V), mask bool broadcastable to (B, H, L, S), True = may
-    attend -> (B, H, L, V). Differentiable once. An empty row gives zeros.
+    attend -> (B, H, L, V). An empty row gives zeros.
 
-    Raises ValueError for tensors that are not on the CPU.
+    Raises ValueError for tensors that are not on the CPU or whose shapes do not match: the kernels trust them.
     """
-    wide = kernel_dtype(query)
+    check_shapes(query, key, value, mask, same_width=True)
+    wide = kernel_dtype(query, key, value, mask)
     inputs = (_contiguous_rows(x.to(wide)) for x in (query, key, value))
     if mask is not None:
         mask = mask.expand(*query.shape[:3], key.shape[2])
@@ -99,15 +103,41 @@ class _CompiledAttention(torch.autograd.Function):
         return context
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
         *tensors, normaliser = ctx.saved_tensors
-        grad = _contiguous_rows(grad)
+        if torch.is_grad_enabled():
+            plain = partial(_plain, options=ctx.options, mask=tensors[4])
+            return *differentiable_gradients(plain, tensors[:3], [grad]), None, None, None, None
+        grad, normaliser = _contiguous_rows(grad), normaliser.contiguous()
+        tensors[:4] = map(_contiguous_rows, tensors[:4])  # saved-tensor hooks may return other strides
         d_inputs = side_by_side(tensors[:3])
         grads = DenseGradients(*(TensorArgument.of(x) for x in (grad, *d_inputs)))
         arguments = _arguments(ctx.options, tensors, normaliser)
         kernel("attention_backward", grad.dtype)(arguments, ctypes.byref(grads))
         return *d_inputs, None, None, None, None
+
+
+def _plain(query: Tensor, key: Tensor, value: Tensor, options: tuple[Any, ...], mask: Tensor | None) -> Tensor:
+    """The equation in operators of torch, with the dropout of the kernel."""
+    B, H, L, S, *_, causal, scale, dropout_p, seed = options
+    if causal:
+        past = torch.ones(L, S, dtype=torch.bool).tril(S - L)
+        mask = past if mask is None else mask & past
+    weights = masked_softmax(scale * query @ key.transpose(-2, -1), mask)
+    return weights * _dropout_factor(B, H, L, S, dropout_p, seed, weights) @ value
+
+
+@torch.no_grad()
+def _dropout_factor(B: int, H: int, L: int, S: int, dropout_p: float, seed: int, like: Tensor) -> Tensor | float:
+    """1 / (1 - p) where the kernel keeps a weight, else 0: its context for equal weights of unit vectors."""
+    if not dropout_p:
+        return 1.0
+    query, key = like.new_zeros(B, H, L, 1), like.new_zeros(B, H, S, 1)
+    value = torch.eye(S, dtype=like.dtype).expand(B, H, S, S).contiguous()
+    context, normaliser = like.new_empty(B, H, L, S), like.new_empty(B, H, L)
+    options = (B, H, L, S, 1, S, torch.get_num_threads(), False, 1.0, dropout_p, seed)
+    kernel("attention_forward", like.dtype)(_arguments(options, (query, key, value, context, None), normaliser))
+    return (context > 0) / (1.0 - dropout_p)
 
 
 def _arguments(options: tuple[object, ...], tensors: Sequence[Tensor | None], normaliser: Tensor) -> object:

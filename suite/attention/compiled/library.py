@@ -40,10 +40,14 @@ def draw_seed(p: float) -> int:
     return int(torch.randint(1 << 62, ())) if p else 0
 
 
-def kernel_dtype(x: Tensor) -> torch.dtype:
-    """The type in which a kernel computes ``x``: float64 or float32. Raises ValueError for another device."""
-    if x.device.type != "cpu":
-        raise ValueError(f"implementation='compiled' needs tensors on the CPU, got {x.device}; use 'auto'")
+def kernel_dtype(x: Tensor, *others: Tensor | None) -> torch.dtype:
+    """The type in which a kernel computes ``x``: float64 or float32.
+
+    Raises ValueError if ``x`` or one of the other tensors of the call is on another device than the CPU.
+    """
+    for tensor in (x, *others):
+        if tensor is not None and tensor.device.type != "cpu":
+            raise ValueError(f"implementation='compiled' needs tensors on the CPU, got {tensor.device}; use 'auto'")
     return torch.float64 if x.dtype == torch.float64 else torch.float32
 
 

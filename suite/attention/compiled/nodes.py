@@ -6,7 +6,6 @@ import ctypes
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from suite.attention.compiled.library import address, draw_seed, kernel, kernel_dtype, pointers
 
@@ -46,10 +45,21 @@ def dropout_compiled(x: Tensor, p: float, training: bool = True) -> Tensor:
 def spread_nodes(x: Tensor, query_vector: Tensor, key_vector: Tensor, p: float) -> tuple[Tensor, Tensor, Tensor]:
     """The terms query_vector . x and key_vector . x, and dropout of x, in one visit to each node.
 
-    Shape: x (N, H, V), vectors (H, V), all contiguous -> (N, H), (N, H), (N, H, V). Differentiable once.
+    Shape: x (N, H, V), vectors (H, V), all contiguous -> (N, H), (N, H), (N, H, V). Raises ValueError for other shapes.
     """
+    if x.dim() != 3 or not query_vector.shape == key_vector.shape == x.shape[1:]:
+        raise ValueError(
+            f"the score has vectors {tuple(query_vector.shape)} and {tuple(key_vector.shape)}, got nodes "
+            f"{tuple(x.shape)} = (nodes, heads, width)"
+        )
     query, key, value = _SpreadNodes.apply(x, query_vector, key_vector, p)
     return query, key, value
+
+
+@torch.no_grad()
+def dropout_factor(like: Tensor, p: float, seed: int) -> Tensor | float:
+    """1 / (1 - p) where a kernel keeps an entry of a contiguous tensor, else 0."""
+    return _CompiledDropout.apply(torch.ones(like.shape, dtype=like.dtype), p, seed) if p else 1.0
 
 
 class _CompiledDropout(torch.autograd.Function):
@@ -74,15 +84,22 @@ class _SpreadNodes(torch.autograd.Function):
         sizes = (*x.shape, torch.get_num_threads())
         arrays = map(address, (x, query_vector, key_vector, *terms, dropped))
         ctx.save_for_backward(x, query_vector, key_vector)
-        ctx.arguments = NodeArguments(*sizes, p, draw_seed(p), *arrays)
-        kernel("nodes_forward", x.dtype)(ctypes.byref(ctx.arguments))
+        ctx.options = (*sizes, p, draw_seed(p))
+        arguments = NodeArguments(*ctx.options, *arrays)
+        kernel("nodes_forward", x.dtype)(ctypes.byref(arguments))
         return *terms, x if dropped is None else dropped
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, d_query: Tensor, d_key: Tensor, d_value: Tensor):  # type: ignore[no-untyped-def]
+        x, query_vector, key_vector = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            kept = d_value * dropout_factor(x, *ctx.options[-2:])
+            d_x = d_query[..., None] * query_vector + d_key[..., None] * key_vector + kept
+            return d_x, (d_query[..., None] * x).sum(0), (d_key[..., None] * x).sum(0), None
+        inputs = [t.contiguous() for t in (x, query_vector, key_vector)]  # hooks may return other tensors
         d_outputs = [grad.contiguous() for grad in (d_query, d_key, d_value)]
-        d_inputs = [torch.empty_like(x) for x in ctx.saved_tensors]
+        d_inputs = [torch.empty_like(t) for t in inputs]
         grads = NodeGradients(*map(address, (*d_outputs, *d_inputs)))
-        kernel("nodes_backward", d_inputs[0].dtype)(ctypes.byref(ctx.arguments), ctypes.byref(grads))
+        arguments = NodeArguments(*ctx.options, *map(address, inputs))
+        kernel("nodes_backward", d_inputs[0].dtype)(ctypes.byref(arguments), ctypes.byref(grads))
         return *d_inputs, None

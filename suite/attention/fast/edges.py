@@ -14,6 +14,7 @@ def attend_edges_fast(call: EdgeCall) -> AttentionOutput:
     The score of GAT is a sum of a term of each side. On graphs with too many edges for all heads at once, such scores
     are formed for one group of heads at a time.
     """
+    call.check()
     query, key, value, edges, score, dropout_p, value_dropout_p = call
     value = dropout(value, value_dropout_p)
     if isinstance(score, GATScore) and needs_head_groups(len(edges), value.shape[1]):

@@ -4,9 +4,9 @@
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from suite.attention.operators.dropout import LANES, keep_mask
+from suite.attention.operators.recompute import without_autocast
 from suite.attention.ragged.edges import Edges
 from suite.attention.ragged.segments import Segments, segment_sum, softmax_into, take_rows
 from suite.attention.ragged.sparse_matrix import HeadPatterns
@@ -21,13 +21,14 @@ def mix_edges(scores: Tensor, value: Tensor, edges: Edges, dropout_p: float = 0.
     backward pass are the weights and one byte of dropout mask for each.
 
     Shape: scores (M, H) in the sorted order of ``edges``, value (S, H, V) -> context (N, H, V), weights (M, H) before
-    dropout. Half precision is computed in float32, the type that sparse products support. Differentiable once.
+    dropout. Half precision is computed in float32, the type that sparse products support.
     """
     if scores.numel() == 0 or value.numel() == 0:
         zero = 0.0 * (scores.sum() + value.sum())
         return value.new_zeros(len(edges.receivers), *value.shape[1:]) + zero, torch.zeros_like(scores) + zero
     wide = torch.float32 if value.dtype in (torch.float16, torch.bfloat16) else value.dtype
-    context, weights = _MixEdges.apply(scores.to(wide), value.to(wide), edges, dropout_p)
+    with without_autocast(value.device):
+        context, weights = _MixEdges.apply(scores.to(wide), value.to(wide), edges, dropout_p)
     return context.to(value.dtype), weights.to(scores.dtype)
 
 
@@ -81,6 +82,31 @@ def group_backward(
     return d_scores.addcmul_(weights, take_rows(mean, receivers.ids), value=-1.0), d_value
 
 
+def graph_gradients(
+    weights: Tensor,
+    factor: Tensor | float,
+    value: Tensor,
+    edges: Edges,
+    d_context: Tensor,
+    d_weights: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """``group_backward`` of all heads in operators that have derivatives of their own, for second derivatives.
+
+    ``factor`` is what dropout multiplies the weights (M, H) with. Needs memory for the values of every edge.
+    """
+    received = edges.to_receivers(d_context)  # (M, H, V)
+    direct = (received * edges.to_senders(value)).sum(-1) * factor
+    direct = direct if d_weights is None else direct + d_weights
+    mean = segment_sum(weights * direct, edges.receivers)
+    d_value = edges.sum_by_sender((weights * factor)[..., None] * received)
+    return weights * (direct - edges.to_receivers(mean)), d_value
+
+
+def group_factor(keep: Tensor | None, scale: float) -> Tensor | float:
+    """What dropout multiplies the weights (M, H) with, from the mask (H / G, M, G) of the groups."""
+    return 1.0 if keep is None else keep.permute(1, 0, 2).flatten(1) * scale
+
+
 class _MixEdges(torch.autograd.Function):
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]
@@ -88,7 +114,7 @@ class _MixEdges(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         ctx.set_materialize_grads(False)
         (M, H), receivers = scores.shape, edges.receivers
-        G = group_size(M, H)
+        ctx.group = G = group_size(M, H)
         weights = scores.new_empty(H // G, M, G)
         keep, ctx.scale = draw_mask(weights, dropout_p)
         pattern, contexts = edges.sparsity.heads(G), []
@@ -98,19 +124,24 @@ class _MixEdges(torch.autograd.Function):
             contexts.append(pattern.product(kept_weights(w, keep, n, ctx.scale), value[:, heads].contiguous()))
         context = _join(contexts)
         ctx.edges = edges
+        weights = weights.permute(1, 0, 2).reshape(M, H)
         ctx.save_for_backward(weights, keep, value, context)
-        return context, weights.permute(1, 0, 2).reshape(M, H)
+        return context, weights
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, d_context: Tensor | None, d_weights: Tensor | None):  # type: ignore[no-untyped-def]
         weights, keep, value, context = ctx.saved_tensors
         if d_context is None:
             d_context = torch.zeros_like(context)
-        G, d_scores, d_values = weights.shape[2], [], []
+        if torch.is_grad_enabled():
+            factor = group_factor(keep, ctx.scale)
+            return *graph_gradients(weights, factor, value, ctx.edges, d_context, d_weights), None, None
+        G, d_scores, d_values = ctx.group, [], []
         pattern, receivers = ctx.edges.sparsity.heads(G), ctx.edges.receivers
-        for n, w in enumerate(weights):
-            heads, kept = slice(n * G, (n + 1) * G), kept_weights(w, keep, n, ctx.scale)
+        for n in range(weights.shape[1] // G):
+            heads = slice(n * G, (n + 1) * G)
+            w = weights[:, heads].contiguous()
+            kept = kept_weights(w, keep, n, ctx.scale)
             d_group = None if d_weights is None else d_weights[:, heads]
             grad = d_context[:, heads].contiguous()
             d_score, d_value = group_backward(

@@ -5,9 +5,16 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from suite.attention.ragged.edge_softmax import draw_mask, group_backward, group_size, kept_weights
+from suite.attention.operators.recompute import without_autocast
+from suite.attention.ragged.edge_softmax import (
+    draw_mask,
+    graph_gradients,
+    group_backward,
+    group_factor,
+    group_size,
+    kept_weights,
+)
 from suite.attention.ragged.edges import Edges
 from suite.attention.ragged.segments import segment_sum, softmax_into, take_rows
 
@@ -23,7 +30,9 @@ def mix_sums(
     Shape: query_term (N, H), key_term (S, H), value (S, H, V) -> context (N, H, V), weights (M, H) before dropout.
     """
     wide = torch.float32 if value.dtype in (torch.float16, torch.bfloat16) else value.dtype
-    context, weights = _MixSums.apply(query_term.to(wide), key_term.to(wide), slope, value.to(wide), edges, dropout_p)
+    terms = query_term.to(wide), key_term.to(wide)
+    with without_autocast(value.device):
+        context, weights = _MixSums.apply(*terms, slope, value.to(wide), edges, dropout_p)
     return context.to(value.dtype), weights.to(query_term.dtype)
 
 
@@ -34,7 +43,7 @@ class _MixSums(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         ctx.set_materialize_grads(False)
         M, H = len(edges), value.shape[1]
-        G = group_size(M, H)
+        ctx.group = G = group_size(M, H)
         ctx.edges, ctx.slope = edges, slope
         weights = value.new_empty(H // G, M, G)
         keep, ctx.scale = draw_mask(weights, dropout_p)
@@ -47,20 +56,27 @@ class _MixSums(torch.autograd.Function):
             torch.lt(sums, 0.0, out=negative[n])
             softmax_into(w, F.leaky_relu_(sums, slope), edges.receivers)
             context[:, heads] = pattern.product(kept_weights(w, keep, n, ctx.scale), value[:, heads].contiguous())
+        weights = weights.permute(1, 0, 2).reshape(M, H)
         ctx.save_for_backward(weights, keep, negative, value, context)
-        return context, weights.permute(1, 0, 2).reshape(M, H)
+        return context, weights
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, d_context: Tensor | None, d_weights: Tensor | None):  # type: ignore[no-untyped-def]
         weights, keep, negative, value, context = ctx.saved_tensors
-        edges, G = ctx.edges, weights.shape[2]
+        edges, G = ctx.edges, ctx.group
         if d_context is None:
             d_context = torch.zeros_like(context)
+        if torch.is_grad_enabled():
+            factor = group_factor(keep, ctx.scale)
+            d_scores, d_value = graph_gradients(weights, factor, value, edges, d_context, d_weights)
+            d_sums = d_scores * (1.0 - (1.0 - ctx.slope) * negative.permute(1, 0, 2).flatten(1))  # through LeakyReLU
+            return segment_sum(d_sums, edges.receivers), edges.sum_by_sender(d_sums), None, d_value, None, None
         d_query, d_key = (value.new_empty(number, value.shape[1]) for number in (len(context), len(value)))
         d_value, pattern = torch.empty_like(value), edges.sparsity.heads(G)
-        for n, w in enumerate(weights):
-            heads, kept = slice(n * G, (n + 1) * G), kept_weights(w, keep, n, ctx.scale)
+        for n in range(weights.shape[1] // G):
+            heads = slice(n * G, (n + 1) * G)
+            w = weights[:, heads].contiguous()
+            kept = kept_weights(w, keep, n, ctx.scale)
             d_group = None if d_weights is None else d_weights[:, heads]
             grad = d_context[:, heads].contiguous()
             d_scores, d_value[:, heads] = group_backward(

@@ -3,12 +3,13 @@
 # R rows, C columns, M stored entries, H heads, D width
 
 import warnings
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+
+from suite.attention.operators.recompute import differentiable_gradients, without_autocast
 
 
 class Sparsity:
@@ -31,9 +32,26 @@ class Sparsity:
         self.offsets = offsets.to(index)
         self.columns = columns.to(index)
         self._heads: dict[int, HeadPatterns] = {}
+        self._checked = False
 
     def __len__(self) -> int:
         return len(self.columns)
+
+    def check(self) -> None:
+        """Raise ValueError for entries outside the matrix, which the compiled kernels would read; done once."""
+        if not self._checked:
+            outside = bool(((self.columns < 0) | (self.columns >= self.num_columns)).any())
+            if (
+                outside
+                or int(self.offsets[0])
+                or int(self.offsets[-1]) != len(self)
+                or bool((self.offsets.diff() < 0).any())
+            ):
+                raise ValueError(
+                    f"a pattern of {self.num_columns} columns and {len(self)} entries needs columns in "
+                    f"0..{self.num_columns - 1} and offsets that rise from 0 to {len(self)}"
+                )
+            self._checked = True
 
     @property
     def rows(self) -> Tensor:
@@ -103,13 +121,19 @@ def spmm(pattern: Sparsity, values: Tensor, dense: Tensor) -> Tensor:
     """Multiply a sparse matrix by a dense one: out[r] = sum over entries e of row r of values[e] dense[column of e].
 
     Shape: values (M,), dense (C, D) -> (R, D), float32 or float64. Half precision is computed in float32: neither the
-    sparse products of the CPU nor the deterministic kernels of cuSPARSE take it. Differentiable once in both operands.
-    A row without entries gives zeros.
+    sparse products of the CPU nor the deterministic kernels of cuSPARSE take it. A row without entries gives zeros.
     """
     if len(pattern) == 0 or dense.shape[1] == 0:
         return dense.new_zeros(pattern.num_rows, dense.shape[1]) + 0.0 * (values.sum() + dense.sum())
     wide = torch.float32 if dense.dtype in (torch.float16, torch.bfloat16) else dense.dtype
-    return _SparseMatmul.apply(pattern, values.to(wide), dense.to(wide).contiguous()).to(dense.dtype)
+    with without_autocast(dense.device):
+        return _SparseMatmul.apply(pattern, values.to(wide), dense.to(wide).contiguous()).to(dense.dtype)
+
+
+def gathered_product(pattern: Sparsity, values: Tensor, dense: Tensor) -> Tensor:
+    """``spmm`` in gathers and scatters, which has derivatives of every order and needs memory for every entry."""
+    terms = values[:, None] * dense.index_select(0, pattern.columns)
+    return terms.new_zeros(pattern.num_rows, dense.shape[1]).index_add(0, pattern.rows, terms)
 
 
 def sparse_product(matrix: Tensor, dense: Tensor) -> Tensor:
@@ -176,10 +200,12 @@ class _SparseMatmul(torch.autograd.Function):
         return sparse_product(pattern.matrix(values), dense)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # type: ignore[no-untyped-def]
         pattern: Sparsity = ctx.pattern
         values, dense = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            d_values, d_dense = differentiable_gradients(partial(gathered_product, pattern), (values, dense), [grad])
+            return None, d_values, d_dense
         grad = grad.contiguous()
         d_values = d_dense = None
         if ctx.needs_input_grad[1]:

@@ -107,6 +107,38 @@ def test_gradients_with_dropout_and_a_mask_equal_finite_differences():
     assert torch.autograd.gradcheck(call, inputs)
 
 
+@pytest.mark.parametrize("p", [0.0, 0.4])
+@pytest.mark.parametrize("causal", [False, True])
+def test_second_derivatives_equal_finite_differences(p, causal):
+    torch.manual_seed(0)
+    inputs, mask = tensors(2, 2, 5, 7, 3, 4), torch.rand(2, 1, 5, 7) > 0.3
+
+    def call(*xs: Tensor) -> Tensor:
+        torch.manual_seed(1)
+        return attend_compiled(*xs, mask, 0.7, causal, p)
+
+    assert torch.autograd.gradgradcheck(call, inputs, fast_mode=True)
+
+
+def test_saved_tensors_may_come_back_with_other_strides():
+    torch.manual_seed(0)
+    inputs = tensors(2, 3, 5, 7, 4, 6)
+    expected = torch.autograd.grad(attend_compiled(*inputs, None).square().sum(), inputs)
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x.mT.contiguous().mT if x.dim() > 1 else x):
+        out = attend_compiled(*inputs, None)
+    torch.testing.assert_close(torch.autograd.grad(out.square().sum(), inputs), expected)
+
+
+def test_shapes_that_do_not_match_raise():
+    query, key, value = tensors(2, 3, 4, 5, 6, 7)
+    with pytest.raises(ValueError, match="same width, got a query of width 6 and a key of width 5"):
+        attend_compiled(query, key[..., :5], value, None)
+    with pytest.raises(ValueError, match="every key needs one value, got 5 keys and 4 values"):
+        attend_compiled(query, key, value[:, :, :4], None)
+    with pytest.raises(ValueError, match="does not broadcast"):
+        attend_compiled(query, key, value, torch.ones(2, 3, 4, 4, dtype=torch.bool))
+
+
 def test_dropout_has_its_rate_and_is_independent_of_rows_columns_and_heads():
     query, key = torch.zeros(2, 3, 300, 1), torch.zeros(2, 3, 310, 1)
     keep = dropped_weights(query, key, None, False, 0.25, seed=3) != 0

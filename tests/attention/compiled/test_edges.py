@@ -1,15 +1,21 @@
 """The compiled kernels of graph attention, against the reference and torch."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.autograd.graph import save_on_cpu, saved_tensors_hooks
+from torch.utils.checkpoint import checkpoint
 
 from suite.attention.choices.scores import GATScore
 from suite.attention.compiled.edges import attend_edges_compiled, spmm_compiled
+from suite.attention.compiled.nodes import spread_nodes
 from suite.attention.edge_attention import EdgeAttention
 from suite.attention.edge_functional import EdgeCall, attend_edges
+from suite.attention.fast.edges import attend_edges_fast
 from suite.attention.layers.graph import GraphAttention
 from suite.attention.ragged.edges import Edges
 from suite.attention.ragged.sparse_matrix import Sparsity, spmm
@@ -127,3 +133,65 @@ def test_more_edges_than_32_bits_count_raise():
     edges.sparsity.columns = edges.sparsity.columns.long()  # as for a graph with 2^31 edges
     with pytest.raises(ValueError, match="counts edges in 32 bits, and this graph has more; use 'auto'"):
         attend_edges_compiled(EdgeCall(x, x, x, edges, GATScore(2, 4)))
+
+
+def in_checkpoint(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    result: Tensor = checkpoint(function, x, use_reentrant=False)
+    return result
+
+
+def saved_elsewhere(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    with save_on_cpu():
+        return function(x)
+
+
+def saved_with_other_strides(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    def transposed(x: Tensor) -> Tensor:
+        return x.mT.contiguous().mT if x.dim() > 1 else x
+
+    with saved_tensors_hooks(lambda x: x, transposed):
+        return function(x)
+
+
+@pytest.mark.parametrize("situation", [in_checkpoint, saved_elsewhere, saved_with_other_strides])
+def test_the_backward_pass_reads_the_saved_tensors_and_not_freed_memory(situation):
+    torch.manual_seed(0)
+    edges, x = a_graph(300, 300, 3000), torch.randn(300, 16).double()
+    layer = GraphAttention(16, 8, 4, EdgeAttention(GATScore(4, 8), 0.3, "compiled"), feature_dropout=0.2).double()
+    parameters = list(layer.parameters())
+
+    def context(x: Tensor) -> Tensor:
+        torch.manual_seed(1)
+        return layer(x, edges).context
+
+    expected = torch.autograd.grad(context(x).square().sum(), parameters)
+    out = situation(context, x)
+    junk = [torch.full((300, 4, 8), 7.0).double() for _ in range(20)]  # takes the memory that was freed
+    torch.testing.assert_close(torch.autograd.grad(out.square().sum(), parameters), expected)
+    assert len(junk) == 20
+
+
+@pytest.mark.parametrize("attend", [attend_edges_compiled, attend_edges, attend_edges_fast])
+def test_tensors_that_do_not_match_the_graph_raise(attend):
+    edges, score = a_graph(10, 12, 40), GATScore(2, 4)
+    right = [torch.randn(n, 2, 4) for n in (10, 12, 12)]
+    attend(EdgeCall(*right, edges, score))
+    for place in range(3):
+        inputs = [x[:5] if n == place else x for n, x in enumerate(right)]
+        with pytest.raises(ValueError, match="the graph has 10 receivers and 12 senders, got .* one row for each node"):
+            attend(EdgeCall(*inputs, edges, score))
+    with pytest.raises(ValueError, match=r"must be \(nodes, heads, width\) and agree in heads"):
+        attend(EdgeCall(right[0][:, :1], *right[1:], edges, score))
+    with pytest.raises(ValueError, match="same width, got a query of width 3 and a key of width 4"):
+        attend(EdgeCall(right[0][..., :3], *right[1:], edges, score))
+
+
+def test_bad_arguments_of_the_kernels_raise_and_read_nothing():
+    x = torch.randn(6, 2, 4)
+    with pytest.raises(ValueError, match=r"the score has vectors \(2, 3\) and \(2, 3\), got nodes \(6, 2, 4\)"):
+        spread_nodes(x, torch.ones(2, 3), torch.ones(2, 3), 0.0)
+    pattern = Sparsity(torch.tensor([0, 1, 2]), torch.tensor([0, 9]), 3)
+    with pytest.raises(ValueError, match=r"columns in 0\.\.2 and offsets that rise from 0 to 2"):
+        spmm_compiled(pattern, torch.ones(2), torch.ones(3, 4))
+    with pytest.raises(ValueError, match="2 entries and 3 columns needs as many values and rows"):
+        spmm_compiled(Sparsity(torch.tensor([0, 1, 2]), torch.tensor([0, 2]), 3), torch.ones(2), torch.ones(2, 4))
