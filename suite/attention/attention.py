@@ -13,7 +13,7 @@ from suite.attention.compiled.library import library
 from suite.attention.fast.call import AttentionCall
 from suite.attention.fast.choose import attend_fast
 from suite.attention.fast.paths import reference_path
-from suite.attention.functional import AttentionOutput, check_shapes
+from suite.attention.functional import AttentionOutput, check_positions, check_shapes
 
 Implementation = Literal["auto", "reference", "compiled"]
 
@@ -75,6 +75,7 @@ class Attention(nn.Module):
         mask: Tensor | None = None,
         bias: Tensor | None = None,
         previous: Tensor | None = None,
+        query_positions: Tensor | None = None,
         need_weights: bool = False,
     ) -> AttentionOutput:
         """Attend from ``query`` to ``key`` and ``value``.
@@ -84,10 +85,12 @@ class Attention(nn.Module):
             mask: bool, broadcastable to (B, H, L, S), True = may attend; joined with the pattern.
             bias: broadcastable to (B, H, L, S), added to the scores.
             previous: weights of the previous step, (B, H, 1, S), for a score or alignment with a state.
+            query_positions: ints (L,) or (B, L), where each query is among the keys, for the pattern. By default the
+                last query is at the last key.
             need_weights: True to return the weights. A score or alignment with a state always returns them.
         """
-        check_shapes(query, key, value, mask)
-        call = self._call(query, key, value, mask, bias, previous)
+        check_shapes(query, key, value, mask, same_width=self.score.same_width)
+        call = self._call(query, key, value, mask, bias, previous, query_positions)
         stateful = self.score.stateful or self.alignment.stateful
         if need_weights or stateful or self.implementation == "reference":
             return reference_path(call)
@@ -101,9 +104,10 @@ class Attention(nn.Module):
         mask: Tensor | None = None,
         bias: Tensor | None = None,
         previous: Tensor | None = None,
+        query_positions: Tensor | None = None,
     ) -> Tensor:
         """The weights (B, H, L, S) without dropout, for a call that ran on a path without weights."""
-        call = self._call(query, key, key[..., :0], mask, bias, previous, dropout=0.0)
+        call = self._call(query, key, key[..., :0], mask, bias, previous, query_positions, dropout=0.0)
         weights = reference_path(call).weights
         assert weights is not None
         return weights
@@ -128,11 +132,18 @@ class Attention(nn.Module):
         mask: Tensor | None,
         bias: Tensor | None,
         previous: Tensor | None,
+        query_positions: Tensor | None = None,
         dropout: float | None = None,
     ) -> AttentionCall:
         if dropout is None:
             dropout = self.dropout if self.training else 0.0
-        return AttentionCall(query, key, value, self.score, self.alignment, self.pattern, mask, bias, dropout, previous)
+        pattern = self.pattern
+        if query_positions is not None:
+            check_positions(query_positions, query)
+            rule, pattern = pattern.split()
+            where = rule.at(query_positions, key.shape[2])
+            mask = where if mask is None else where & mask
+        return AttentionCall(query, key, value, self.score, self.alignment, pattern, mask, bias, dropout, previous)
 
 
 def check_options(dropout: float, implementation: str) -> None:

@@ -107,10 +107,13 @@ def _recompute(
     given = dict(zip(("query", "key", "value"), args, strict=False)) | kwargs
     batch = given["query"].shape[0]
     wanted: dict[str, Any] = {name: given.get(name) for name in ("query", "key", "mask", "bias", "previous")}
+    positions = given.get("query_positions")
     for name, x in wanted.items():
         if x is not None and x.dim() == 4 and x.shape[0] == batch:
             wanted[name] = _choose(x, samples)
-    return module.weights(**wanted)
+    if positions is not None and positions.dim() == 2 and samples is not None:
+        positions = positions[list(samples)]
+    return module.weights(**wanted, query_positions=positions)
 
 
 def _choose(x: Tensor, samples: Sequence[int] | None) -> Tensor:

@@ -87,7 +87,7 @@ def attend(
     return AttentionOutput(dropout(weights, dropout_p) @ value, weights)
 
 
-def check_shapes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:
+def check_shapes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, same_width: bool = False) -> None:
     """Raise ValueError or TypeError for inputs that would otherwise broadcast into a wrong result."""
     if not query.dim() == key.dim() == value.dim() == 4:
         raise ValueError(
@@ -97,6 +97,11 @@ def check_shapes(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None)
         raise ValueError(f"query, key and value must agree in batch and heads, got {_shapes(query, key, value)}")
     if key.shape[2] != value.shape[2]:
         raise ValueError(f"every key needs one value, got {key.shape[2]} keys and {value.shape[2]} values")
+    if same_width and query.shape[3] != key.shape[3]:
+        raise ValueError(
+            f"query and key must have the same width, got a query of width {query.shape[3]} and a key of width "
+            f"{key.shape[3]}"
+        )
     if mask is not None:
         check_mask(mask, (*query.shape[:3], key.shape[2]))
 
@@ -113,6 +118,16 @@ def check_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
         raise ValueError(
             f"mask of shape {tuple(mask.shape)} does not broadcast to (batch, heads, queries, keys) = {tuple(shape)}; "
             "pass a mask of keys (batch, keys) as mask[:, None, None, :]"
+        )
+
+
+def check_positions(positions: Tensor, query: Tensor) -> None:
+    """Raise ValueError for positions that are not ints of shape (L,) or (B, L)."""
+    batch, _, length, _ = query.shape
+    if positions.is_floating_point() or positions.shape not in ((length,), (batch, length)):
+        raise ValueError(
+            f"query_positions must be ints of shape (queries,) = {(length,)} or (batch, queries) = {(batch, length)}, "
+            f"got {positions.dtype} {tuple(positions.shape)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""A cache of plain arrays for content whose source is slow to read."""
+"""What was read from a slow or unsafe form, kept as plain arrays."""
 
 import hashlib
 import logging
@@ -19,25 +19,19 @@ _DIGEST = "content_sha256"
 
 
 def cached(data_dir: Path, name: str, key: Mapping[str, str], build: Callable[[], Arrays]) -> Arrays:
-    """Return the arrays cached under ``name`` for ``key``; without a cached file, build and cache them.
+    """Return the arrays kept under ``name`` for ``key``, or build and keep them.
 
-    The cache is the directory ``SUITE_CACHE_DIR``, else ``.cache`` in the data directory, with one .npz file without
-    pickles for each key. A file that does not match its hash causes a warning and is built again. If the directory
-    cannot be written, the arrays are built at each call.
-
-    Args:
-        data_dir: the data directory.
-        name: beginning of the file name.
-        key: all that the arrays depend on: the SHA-256 of the source files and the version of their reader.
-        build: computes the arrays.
+    ``key`` holds everything the arrays depend on: the SHA-256 of the sources and the version of their reader. The cache
+    is ``SUITE_CACHE_DIR``, else ``.cache`` in the data directory, one .npz without pickles. A file that fails its own
+    hash is told of and built again; a folder that cannot be written to means reading the source every time.
     """
     root = Path(os.environ.get("SUITE_CACHE_DIR", data_dir / ".cache"))
     digest = hashlib.sha256("\n".join(f"{k}={v}" for k, v in sorted(key.items())).encode()).hexdigest()
     path = root / f"{name}-{digest[:16]}.npz"
     if path.is_file():
-        found = _read(path)
-        if found is not None:
-            return found
+        kept = _read(path)
+        if kept is not None:
+            return kept
         logger.warning("The cached file %s is damaged; it is built again from its source.", path)
     arrays = build()
     try:
@@ -50,7 +44,7 @@ def cached(data_dir: Path, name: str, key: Mapping[str, str], build: Callable[[]
 
 
 def hash_arrays(arrays: Arrays) -> str:
-    """Return the SHA-256 over the names, types, shapes and little-endian bytes of all arrays, sorted by name."""
+    """SHA-256 over the names, types, shapes and little-endian bytes of all arrays, in the order of their names."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.asarray(arrays[name])
@@ -61,7 +55,7 @@ def hash_arrays(arrays: Arrays) -> str:
 
 
 def _read(path: Path) -> Arrays | None:
-    """The cached arrays, or None if the file is damaged."""
+    """The kept arrays, or None where the file is damaged."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

@@ -74,15 +74,12 @@ class SampleRecord:
         contents: int64 (N,), a digest of what a sample holds, its label included.
         split: the samples of each split.
         content_hash: SHA-256 of all content.
-        split_hash: SHA-256 of the split, which may be finer than samples: of a user's history, some events train and
-            others test.
     """
 
     names: np.ndarray
     contents: np.ndarray
     split: Split
     content_hash: str
-    split_hash: str
 
     @cached_property
     def memberships(self) -> np.ndarray:
@@ -99,7 +96,6 @@ class SampleRecord:
             "contents": torch.from_numpy(self.contents.astype(np.int64)),
             "memberships": torch.from_numpy(self.memberships),
             "content_hash": self.content_hash,
-            "split_hash": self.split_hash,
         }
 
     @classmethod
@@ -107,20 +103,14 @@ class SampleRecord:
         """Return the record of a checkpoint."""
         member = state["memberships"].numpy()
         split = Split(*(np.flatnonzero(member & BITS[name]) for name in SPLITS))
-        return cls(
-            state["names"].numpy(),
-            state["contents"].numpy(),
-            split,
-            str(state["content_hash"]),
-            str(state["split_hash"]),
-        )
+        return cls(state["names"].numpy(), state["contents"].numpy(), split, str(state["content_hash"]))
 
     def changes(self, now: "SampleRecord") -> DataChanges:
         """Compare the data of now with this record."""
         same_samples = np.array_equal(self.names, now.names) and np.array_equal(self.contents, now.contents)
         if same_samples:
             return DataChanges(
-                split=self.split_hash != now.split_hash or not np.array_equal(self.memberships, now.memberships),
+                split=not np.array_equal(self.memberships, now.memberships),
                 other=self.content_hash != now.content_hash,
             )
         match = self._match(now)
@@ -133,7 +123,9 @@ class SampleRecord:
             altered=int(altered.sum()),
             renamed=int((found & ~by_name).sum()),
         )
-        return counts or DataChanges(reordered=True)
+        if counts:
+            return counts
+        return DataChanges(reordered=True, other=False)
 
     def split_of(self, now: "SampleRecord") -> Split:
         """Return the recorded split for the data of now.

@@ -1,7 +1,7 @@
-"""The split of documents."""
+"""Split of documents."""
 
 from suite.data.splits import StratifiedSplit
 
 
 class DocumentSplit(StratifiedSplit):
-    """A ``StratifiedSplit`` whose groups are, for example, films: no film has training and validation reviews."""
+    """``StratifiedSplit`` of documents; groups keep validation apart from training, as the films of IMDB's reviews."""

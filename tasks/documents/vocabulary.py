@@ -1,14 +1,14 @@
-"""The vocabulary: the most frequent words of the training split."""
+"""The words that a model knows: those of the training part, the frequent ones first."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-UNKNOWN = 0  # index of each word that is not in the vocabulary
+UNKNOWN = 0  # the number of every word that is not in the vocabulary
 
 
 class Vocabulary:
-    """Words with indices from 1; all other words have the index 0.
+    """Words numbered from 1; 0 stands for all others.
 
     >>> vocabulary = Vocabulary(["the", "film"])
     >>> vocabulary.encode(["the", "worst", "film"])
@@ -21,19 +21,19 @@ class Vocabulary:
 
     @classmethod
     def count(cls, words: np.ndarray, lexicon: Sequence[str], max_size: int, min_count: int) -> "Vocabulary":
-        """Return the ``max_size`` most frequent words that occur at least ``min_count`` times.
+        """The ``max_size`` most frequent of ``words``, numbers into ``lexicon``, that occur ``min_count`` times.
 
-        ``words`` are indices into ``lexicon``. Words of equal frequency are in alphabetical order.
+        Words that are equally frequent stand in the order of the alphabet.
         """
         counts = np.bincount(words, minlength=len(lexicon))
         frequent = np.flatnonzero(counts >= max(min_count, 1))
-        chosen = sorted(frequent.tolist(), key=lambda number: (-counts[number], lexicon[number]))[:max_size]
-        return cls([lexicon[number] for number in chosen])
+        kept = sorted(frequent.tolist(), key=lambda number: (-counts[number], lexicon[number]))[:max_size]
+        return cls([lexicon[number] for number in kept])
 
     def __len__(self) -> int:
-        """Number of embeddings: one for each word, and one for all others."""
+        """Number of embeddings that are needed: one for each word, and one for the unknown."""
         return len(self.words) + 1
 
     def encode(self, words: Sequence[str]) -> list[int]:
-        """Return the index of each word."""
+        """The number of every word."""
         return [self._numbers.get(word, UNKNOWN) for word in words]

@@ -10,9 +10,11 @@ from torch._dynamo.testing import CompileCounter
 
 from suite.attention.attention import Attention
 from suite.attention.choices.alignments import Entmax15, Hard, Sigmoid, Softmax, Sparsemax
+from suite.attention.choices.local_patterns import LocalPredictive
 from suite.attention.choices.patterns import Causal, Full, Window
 from suite.attention.choices.scores import Additive, Cosine, Dot, GATScore, ScaledDot
-from tests.attention.conftest import IMPLEMENTATIONS, B, H, L, S, V, gradients, needs_compiler, some_mask, tensors
+from suite.attention.layers.multihead import MultiheadAttention
+from tests.attention.conftest import IMPLEMENTATIONS, B, D, H, L, S, V, gradients, needs_compiler, some_mask, tensors
 from tests.numerics import sampling_bound
 
 
@@ -91,6 +93,43 @@ def test_lengths_of_zero_and_one(queries, keys, implementation):
         assert context.shape == (B, H, queries, V)
         assert context.isfinite().all()
         context.sum().backward()
+
+
+@pytest.mark.parametrize("need_weights", [False, True])
+def test_query_positions_place_each_query_for_the_pattern(need_weights):
+    query, key, value = tensors()
+    positions = torch.randint(0, S, (B, L))
+    step = torch.arange(S) - positions[:, None, :, None]
+    content = LocalPredictive(H, D).double()
+    for pattern, allowed in ((Window(1, 2), (step >= -1) & (step <= 2)), (Causal(), step <= 0)):
+        placed = Attention(pattern=pattern)(
+            query, key, value, query_positions=positions, need_weights=need_weights
+        ).context
+        torch.testing.assert_close(placed, Attention()(query, key, value, mask=allowed).context)
+        placed = Attention(pattern=content & pattern)(query, key, value, query_positions=positions).context
+        torch.testing.assert_close(placed, Attention(pattern=content)(query, key, value, mask=allowed).context)
+    one = Attention(pattern=Window(1, 1))(query, key, value, query_positions=positions[0]).context
+    torch.testing.assert_close(one[:1], Attention()(query, key, value, mask=(step[:1].abs() <= 1)).context[:1])
+    with pytest.raises(ValueError, match=r"query_positions must be ints .* = \(5,\) or .* = \(2, 5\), got .* \(2,\)"):
+        Attention()(query, key, value, query_positions=positions[:, 0])
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_second_derivatives_of_multi_head_attention_equal_finite_differences(dropout, implementation):
+    torch.manual_seed(0)
+    layer = MultiheadAttention(4, 2, Attention(dropout=dropout, implementation=implementation)).double()
+    x = torch.randn(2, 3, 4).double().requires_grad_()
+
+    def output(x: torch.Tensor) -> torch.Tensor:
+        torch.manual_seed(3)
+        return layer(x).context
+
+    if (implementation, dropout) == ("auto", 0.0):
+        with pytest.raises(RuntimeError, match="derivative for .* is not implemented"):  # by torch's kernel
+            torch.autograd.gradgradcheck(output, x, fast_mode=True)
+        return
+    assert torch.autograd.gradgradcheck(output, x, fast_mode=True)
 
 
 def test_log_prob_is_that_of_the_sampled_keys():

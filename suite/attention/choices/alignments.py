@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.attention.functional import masked_softmax
+from suite.attention.operators.recompute import without_autocast
 
 
 class Alignment(nn.Module):
@@ -18,10 +19,13 @@ class Alignment(nn.Module):
         rowwise: True if a row of weights depends on no other row of scores, so that chunks of queries can be computed
             separately, and computed again in the backward pass.
         stateful: True if ``forward`` takes the weights of the previous step as ``previous``.
+        couples_queries: True if a row of weights depends on the rows after it, so that neither causal attention nor
+            attention of one query at a time can use it.
     """
 
     rowwise = True
     stateful = False
+    couples_queries = False
 
     def forward(self, scores: Tensor, mask: Tensor | None = None) -> Tensor:
         """Weights of the scores: (..., S) -> (..., S)."""
@@ -99,8 +103,9 @@ class Monotonic(Alignment):
 
     ``previous`` (B, H, 1, S) are the weights of the step before the first query; without it the reader starts before
     the first key. The reader may pass the last key, so a row sums to at most 1. The recurrence over j is a product with
-    T[k, j] = prod of (1 - p) from k to j - 1, computed as exp of differences of a sum of logarithms, which neither
-    underflows nor overflows. A step costs O(S^2); queries are computed one after the other.
+    T[k, j] = prod of (1 - p) from k to j - 1. Each T[k, j] is exp of its own sum of logarithms, not of a difference of
+    two sums, so that one large score costs the keys after it no digits. Half precision is computed in float32. A step
+    costs O(S^2); queries are computed one after the other.
 
     >>> Monotonic()(torch.tensor([[[[90.0, 0.0, 0.0], [-90.0, 90.0, 0.0]]]])).round(decimals=4)
     tensor([[[[1., 0., 0.],
@@ -112,25 +117,31 @@ class Monotonic(Alignment):
 
     def forward(self, scores: Tensor, mask: Tensor | None = None, previous: Tensor | None = None) -> Tensor:
         """Weights of the scores: (B, H, L, S) -> (B, H, L, S)."""
-        if scores.shape[-1] == 0:
-            return scores
-        log_pass = F.logsigmoid(-scores)  # log (1 - p)
-        stop = scores.sigmoid()
+        if scores.numel() == 0:
+            return torch.zeros_like(scores)
+        wide = scores if scores.dtype == torch.float64 else scores.float()
+        log_pass = F.logsigmoid(-wide)  # log (1 - p)
+        stop = wide.sigmoid()
         if mask is not None:
             log_pass, stop = log_pass.masked_fill(~mask, 0.0), stop.masked_fill(~mask, 0.0)
-        reached = F.pad(log_pass.cumsum(-1)[..., :-1], (1, 0))  # log prob. of passing every key before j
-        ahead = torch.ones(scores.shape[-1], scores.shape[-1], dtype=torch.bool, device=scores.device).triu()
         if previous is None:
-            last = F.one_hot(torch.zeros_like(scores[..., 0, 0], dtype=torch.long), scores.shape[-1]).to(scores)
+            last = F.one_hot(torch.zeros_like(wide[..., 0, 0], dtype=torch.long), wide.shape[-1]).to(wide)
         else:
-            last = previous.squeeze(-2)
+            last = previous.squeeze(-2).to(wide)
         rows = []
-        for i in range(scores.shape[-2]):
-            step = reached[..., i, None, :] - reached[..., i, :, None]  # [k, j], at most 0 where k <= j
-            moved = step.masked_fill(~ahead, -torch.inf).exp()
-            last = stop[..., i, :] * (last[..., None, :] @ moved).squeeze(-2)
-            rows.append(last)
-        return torch.stack(rows, dim=-2) if rows else torch.zeros_like(scores)
+        with without_autocast(scores.device):
+            for i in range(wide.shape[-2]):
+                last = stop[..., i, :] * (last[..., None, :] @ _passed(log_pass[..., i, :])).squeeze(-2)
+                rows.append(last)
+        return torch.stack(rows, dim=-2).to(scores.dtype)
+
+
+def _passed(log_pass: Tensor) -> Tensor:
+    """T[k, j] = exp of the sum of ``log_pass`` from k to j - 1 where k <= j, else 0: (..., S) -> (..., S, S)."""
+    count = log_pass.shape[-1]
+    later = torch.ones(count, count, dtype=torch.bool, device=log_pass.device).triu(1)  # [k, j]: k < j
+    before = F.pad(log_pass[..., :-1], (1, 0))[..., None, :].expand(*log_pass.shape, count)  # of key j - 1
+    return before.masked_fill(~later, 0.0).cumsum(-1).exp().masked_fill(later.T, 0.0)
 
 
 class Sinkhorn(Alignment):
@@ -145,6 +156,7 @@ class Sinkhorn(Alignment):
     """
 
     rowwise = False
+    couples_queries = True
 
     def __init__(self, iterations: int = 8) -> None:
         super().__init__()
@@ -225,9 +237,8 @@ def _sparse(scores: Tensor, mask: Tensor | None, power: int) -> Tensor:
     wide = scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
     if mask is not None:
         # keys more than 2 below the best have weight 0, so 4 below acts like -inf and is finite
-        best = wide.masked_fill(~mask, -torch.inf).amax(-1, keepdim=True).detach()
-        floor = best.masked_fill(best == -torch.inf, 0.0) - 4.0
-        wide = torch.where(mask, wide, floor)
+        best = wide.detach().masked_fill(~mask, -torch.inf).amax(-1, keepdim=True)
+        wide = (wide - best.masked_fill(best == -torch.inf, 0.0)).masked_fill(~mask, -4.0)
     weights: Tensor = _SimplexProjection.apply(wide, power)
     return (weights if mask is None else weights * mask).to(scores.dtype)
 
@@ -258,5 +269,9 @@ class _SimplexProjection(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
         (weights,) = ctx.saved_tensors
-        s = (weights > 0).to(grad.dtype) if ctx.power == 1 else weights.sqrt()
+        support = weights > 0
+        if ctx.power == 1:
+            s = support.to(grad.dtype)
+        else:  # the inner masked_fill keeps the derivative of the root at 0 out of a second derivative
+            s = weights.masked_fill(~support, 1.0).sqrt().masked_fill(~support, 0.0)
         return s * (grad - (grad * s).sum(-1, keepdim=True) / s.sum(-1, keepdim=True)), None

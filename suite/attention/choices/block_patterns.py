@@ -23,6 +23,7 @@ class BlockSparse(Pattern):
             [0, 0, 1]], dtype=torch.int32)
     """
 
+    fixed_size = True
     layout: Tensor
 
     def __init__(self, layout: Tensor, block_size: int) -> None:
@@ -128,6 +129,8 @@ class AxialRows(Pattern):
     >>> AxialRows(height=2, width=2).mask(4, 4).int()[0]
     tensor([1, 1, 0, 0], dtype=torch.int32)
     """
+
+    fixed_size = True
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from suite.attention.choices.patterns import Pattern, Tile, band_tiles
+from suite.attention.operators.recompute import without_autocast
 
 
 class LocalMonotonic(Pattern):
@@ -38,12 +39,15 @@ class LocalMonotonic(Pattern):
 class LocalPredictive(Pattern):
     """local-p: the query predicts a position, and a Gaussian weights the keys near it.
 
-    p = S sigmoid(v . tanh(W query)),   allowed: |s - p| <= width,
+    p = first + S sigmoid(v . tanh(W query)),   allowed: |s - p| <= width,
     weights[s] = align(...)[s] exp(-(s - p)^2 / (2 sigma^2)),   sigma = width / 2   (Luong et al. 2015, eq. 9-10)
 
-    S is the length of each sequence: the number of keys that ``mask`` allows. As in the paper the Gaussian multiplies
-    the weights after alignment, so rows sum to less than 1. The pattern depends on the query, so ``mask`` and ``|``
-    raise ValueError.
+    The query predicts a position among the keys that the other rules allow it: ``first`` is the first of them, S the
+    length from the first to the last. Without other rules these are 0 and the number of keys, as in the paper; padding
+    does not count, and under a causal rule S is the length of the past. As in the paper the Gaussian multiplies the
+    weights after alignment, so rows sum to less than 1. Positions are computed in float32 at least.
+
+    The pattern depends on the query, so ``mask`` and ``|`` raise ValueError.
 
     >>> mask, factor = LocalPredictive(num_heads=1, head_dim=3, width=2)(torch.ones(1, 1, 2, 3), torch.ones(1, 1, 9, 3))
     >>> mask.shape, factor.shape
@@ -51,6 +55,7 @@ class LocalPredictive(Pattern):
     """
 
     positional = False
+    needs_position = False
 
     def __init__(self, num_heads: int, head_dim: int, width: int = 10) -> None:
         super().__init__()
@@ -64,8 +69,21 @@ class LocalPredictive(Pattern):
         )
 
     def forward(self, query: Tensor, key: Tensor, mask: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
-        length = key.shape[-2] if mask is None else mask.sum(-1, keepdim=True)
-        position = length * torch.sigmoid(torch.tanh(query @ self.weight) @ self.vector)  # (B, H, L, 1)
+        position = self.positions(query, key.shape[-2], mask)
         distance = torch.arange(key.shape[-2], device=query.device) - position
         near = distance.detach().abs() <= self.width
-        return (near if mask is None else near & mask), torch.exp(-2.0 * (distance / max(self.width, 1)).square())
+        factor = torch.exp(-2.0 * (distance / max(self.width, 1)).square())
+        return (near if mask is None else near & mask), factor.to(query.dtype)
+
+    def positions(self, query: Tensor, num_keys: int, mask: Tensor | None = None) -> Tensor:
+        """The predicted position p of every query, (B, H, L, 1)."""
+        wide = torch.float64 if query.dtype == torch.float64 else torch.float32
+        with without_autocast(query.device):
+            logit = torch.tanh(query.to(wide) @ self.weight.to(wide)) @ self.vector.to(wide)
+        if mask is None:
+            return num_keys * torch.sigmoid(logit)
+        first = mask.to(torch.uint8).argmax(-1, keepdim=True)
+        length = (num_keys - mask.flip(-1).to(torch.uint8).argmax(-1, keepdim=True) - first) * mask.any(
+            -1, keepdim=True
+        )
+        return first + length * torch.sigmoid(logit)

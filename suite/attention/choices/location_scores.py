@@ -63,6 +63,7 @@ class LocationSensitive(Score):
 
     stateful = True
     needs_order = True
+    same_width = True
 
     def __init__(self, num_heads: int, head_dim: int, num_filters: int = 10, kernel_size: int = 31) -> None:
         super().__init__()

@@ -29,13 +29,19 @@ class Pattern(nn.Module):
 
     A subclass defines ``allows`` on positions, from which the dense mask, the mask of a tile and the mask function of
     FlexAttention follow. If it allows few pairs, it also defines ``tiles``, so that the others are not computed. Query
-    l has position l + S - L (``offset``): the last query is at the last key, as in decoding.
+    l has position l + S - L (``offset``): the last query is at the last key, as in decoding. A caller that knows the
+    positions of its queries passes them to ``Attention`` as ``query_positions``.
 
     Attributes:
         positional: False if the rule depends on more than positions.
+        needs_position: False if a query behind all keys may attend to the same keys wherever it is. Such a pattern
+            serves a query without a position, for example the learnt query of a pooling.
+        fixed_size: True if the pattern is built for one number of positions, or for one batch.
     """
 
     positional = True
+    needs_position = True
+    fixed_size = False
 
     def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         """Whether the queries at the given positions may attend to the keys at theirs, bool; positions broadcast."""
@@ -49,6 +55,16 @@ class Pattern(nn.Module):
         """The dense mask (L, S), bool, True = may attend; None if all may. Some patterns add leading dimensions."""
         queries = torch.arange(num_queries, device=device) + self.offset(num_queries, num_keys)
         return self.allows(queries[:, None], torch.arange(num_keys, device=device))
+
+    def at(self, positions: Tensor, num_keys: int) -> Tensor:
+        """The mask of queries at the given positions: (L,) -> (L, S), or (B, L) -> (B, 1, L, S), bool."""
+        keys = torch.arange(num_keys, device=positions.device)
+        positions = positions[:, None, :, None] if positions.dim() == 2 else positions[:, None]
+        return self.allows(positions, keys)
+
+    def split(self) -> tuple["Pattern", "Pattern"]:
+        """The rule on positions and the rule on contents, whose ``&`` this pattern is; ``Full()`` for a missing one."""
+        return (self, Full()) if self.positional else (Full(), self)
 
     def tiles(self, num_queries: int, num_keys: int) -> Iterable[Tile] | None:
         """Tiles that hold each query once and every allowed pair; None if the pattern is too dense to profit."""
@@ -76,6 +92,8 @@ class Full(Pattern):
     True
     """
 
+    needs_position = False
+
     def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return torch.ones_like(queries + keys, dtype=torch.bool)
 
@@ -93,6 +111,8 @@ class Causal(Pattern):
     tensor([[1, 1, 0],
             [1, 1, 1]], dtype=torch.int32)
     """
+
+    needs_position = False
 
     def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return keys <= queries
@@ -134,6 +154,9 @@ class Lengths(Pattern):
             [1, 1, 1]], dtype=torch.int32)
     """
 
+    needs_position = False
+    fixed_size = True
+
     def __init__(self, lengths: Tensor) -> None:
         super().__init__()
         if lengths.dim() != 1 or lengths.is_floating_point() or lengths.dtype == torch.bool:
@@ -157,6 +180,7 @@ class GraphEdges(Pattern):
             [1, 0]], dtype=torch.int32)
     """
 
+    fixed_size = True
     adjacency: Tensor
 
     def __init__(self, edge_index: Tensor, num_nodes: int) -> None:
@@ -172,8 +196,24 @@ class GraphEdges(Pattern):
         return same_length("graph_edges", num_queries, num_keys, len(self.adjacency))
 
 
-class Both(Pattern):
+class _Pair(Pattern):
+    """Two patterns joined into one."""
+
+    def __init__(self, left: Pattern, right: Pattern) -> None:
+        super().__init__()
+        self.left, self.right = left, right
+        self.positional = left.positional and right.positional
+        self.needs_position = left.needs_position or right.needs_position
+        self.fixed_size = left.fixed_size or right.fixed_size
+
+    def offset(self, num_queries: int, num_keys: int) -> int:
+        return same_offset(self.left, self.right, num_queries, num_keys)
+
+
+class Both(_Pair):
     """``left & right``: allows what both allow; the factors of the weights are multiplied.
+
+    Rules on positions apply first, whatever their order, and the others apply to the keys that those allow.
 
     >>> (Causal() & Window(1, 9)).mask(3, 3).int()
     tensor([[1, 0, 0],
@@ -181,20 +221,18 @@ class Both(Pattern):
             [0, 1, 1]], dtype=torch.int32)
     """
 
-    def __init__(self, left: Pattern, right: Pattern) -> None:
-        super().__init__()
-        self.left, self.right = left, right
-        self.positional = left.positional and right.positional
-
     def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return self.left.allows(queries, keys) & self.right.allows(queries, keys)
-
-    def offset(self, num_queries: int, num_keys: int) -> int:
-        return same_offset(self.left, self.right, num_queries, num_keys)
 
     def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:
         left, right = (side.mask(num_queries, num_keys, device) for side in (self.left, self.right))
         return right if left is None else left if right is None else left & right
+
+    def split(self) -> tuple[Pattern, Pattern]:
+        if self.positional:
+            return self, Full()
+        (left, left_content), (right, right_content) = self.left.split(), self.right.split()
+        return left & right, left_content & right_content
 
     def tiles(self, num_queries: int, num_keys: int) -> Iterable[Tile] | None:
         same_offset(self.left, self.right, num_queries, num_keys)
@@ -202,28 +240,32 @@ class Both(Pattern):
         return self.right.tiles(num_queries, num_keys) if left is None else left
 
     def forward(self, query: Tensor, key: Tensor, mask: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
-        mask, left = self.left(query, key, mask)
-        mask, right = self.right(query, key, mask)
-        return mask, right if left is None else left if right is None else left * right
+        if self.positional:
+            return super().forward(query, key, mask)
+        positions, contents = self.split()
+        mask, factor = positions(query, key, mask)
+        if isinstance(contents, Both):  # each applies to the keys that the rules on positions allow
+            (first, left), (second, right) = contents.left(query, key, mask), contents.right(query, key, mask)
+            mask = second if first is None else first if second is None else first & second
+            return mask, right if left is None else left if right is None else left * right
+        return (mask, factor) if isinstance(contents, Full) else contents(query, key, mask)
 
 
-class Either(Pattern):
-    """``left | right``: allows what either allows. Both must be rules on positions; ``LocalPredictive`` is not.
+class Either(_Pair):
+    """``left | right``: allows what either allows. Raises ValueError for a rule that depends on more than positions.
 
     >>> (Window(0, 0) | Window(2, 0)).mask(1, 3).int()
     tensor([[1, 1, 1]], dtype=torch.int32)
     """
 
     def __init__(self, left: Pattern, right: Pattern) -> None:
-        super().__init__()
-        self.left, self.right = left, right
-        self.positional = left.positional and right.positional
+        super().__init__(left, right)
+        if not self.positional:
+            names = " | ".join(type(side).__name__ for side in (left, right))
+            raise ValueError(f"{names}: a rule that depends on the query has no mask of positions; combine it with &")
 
     def allows(self, queries: Tensor, keys: Tensor) -> Tensor:
         return self.left.allows(queries, keys) | self.right.allows(queries, keys)
-
-    def offset(self, num_queries: int, num_keys: int) -> int:
-        return same_offset(self.left, self.right, num_queries, num_keys)
 
     def mask(self, num_queries: int, num_keys: int, device: torch.device | None = None) -> Tensor | None:
         left, right = (side.mask(num_queries, num_keys, device) for side in (self.left, self.right))

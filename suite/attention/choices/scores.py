@@ -23,6 +23,7 @@ class Score(nn.Module):
         stateful: True if ``forward`` takes the weights of the previous step as ``previous``.
         wide: True if the dense form holds a hidden vector of every pair, (B, H, L, S, D).
         needs_order: True if the score depends on the positions of the keys, which edges and segments do not have.
+        same_width: True if query and key must have the same width; ``Attention`` then checks it.
 
     >>> class Distance(Score):
     ...     def pairs(self, query, key):
@@ -34,6 +35,7 @@ class Score(nn.Module):
     stateful = False
     wide = True
     needs_order = False
+    same_width = False
 
     def pairs(self, query: Tensor, key: Tensor) -> Tensor:
         """Score aligned rows: (..., H, D), (..., H, D) -> (..., H); leading dimensions broadcast."""
@@ -66,6 +68,7 @@ class GATScore(Score):
     """
 
     wide = False
+    same_width = True
 
     def __init__(self, num_heads: int, head_dim: int, negative_slope: float = 0.2) -> None:
         super().__init__()
@@ -109,6 +112,8 @@ class GATv2Score(Score):
     score[i, j] = a . LeakyReLU(query[i] + key[j])   (Brody et al. 2022, eq. 7)
     """
 
+    same_width = True
+
     def __init__(self, num_heads: int, head_dim: int, negative_slope: float = 0.2) -> None:
         super().__init__()
         self.vector = _head_vector(num_heads, head_dim)  # (H, D)
@@ -146,6 +151,22 @@ class InnerProduct(Score):
         return (query * self.scale(width)) @ key.transpose(-2, -1)
 
 
+class Scaled(InnerProduct):
+    """The inner product times a constant: what is left of an inner-product score once its vectors are computed.
+
+    score[i, j] = factor query[i] . key[j]
+    """
+
+    same_width = True
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def scale(self, width: int) -> float:
+        return self.factor
+
+
 class Dot(InnerProduct):
     """The inner product.
 
@@ -154,6 +175,8 @@ class Dot(InnerProduct):
     >>> Dot()(torch.ones(1, 1, 2, 3), torch.ones(1, 1, 5, 3)).shape
     torch.Size([1, 1, 2, 5])
     """
+
+    same_width = True
 
 
 class ScaledDot(InnerProduct):
@@ -164,6 +187,8 @@ class ScaledDot(InnerProduct):
     >>> ScaledDot()(torch.ones(1, 1, 2, 4), torch.ones(1, 1, 5, 4))[0, 0, 0, 0]
     tensor(2.)
     """
+
+    same_width = True
 
     def scale(self, width: int) -> float:
         return float(width**-0.5)
@@ -179,6 +204,8 @@ class General(InnerProduct):
     >>> General(num_heads=2, head_dim=3)(torch.ones(1, 2, 4, 3), torch.ones(1, 2, 5, 3)).shape
     torch.Size([1, 2, 4, 5])
     """
+
+    same_width = True
 
     def __init__(self, num_heads: int, head_dim: int) -> None:
         super().__init__()
@@ -201,15 +228,21 @@ class Cosine(InnerProduct):
     tensor([[[[3.]]]], grad_fn=<RoundBackward1>)
     """
 
+    same_width = True
+
     def __init__(self, num_heads: int, sharpness: float = 5.0) -> None:
         super().__init__()
         if sharpness <= 0:
             raise ValueError(f"sharpness must be positive, got {sharpness}")
-        self.log_sharpness = nn.Parameter(torch.full((num_heads, 1, 1), sharpness).expm1().log())  # softplus^-1
+        inverse = torch.full((num_heads, 1, 1), sharpness)
+        inverse = inverse.expm1().log() if sharpness < 80.0 else inverse  # softplus^-1, which nears its argument
+        self.log_sharpness = nn.Parameter(inverse)
 
     def vectors(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-        sharpness = F.softplus(self.log_sharpness).to(query.dtype)
-        return F.normalize(query, dim=-1) * sharpness, F.normalize(key, dim=-1)
+        """Unit vectors; lengths are computed in float32 at least, since those of half precision round to 0 and inf."""
+        q, k, sharpness = (x if x.dtype == torch.float64 else x.float() for x in (query, key, self.log_sharpness))
+        sharpness = F.softplus(sharpness)
+        return (F.normalize(q, dim=-1) * sharpness).to(query.dtype), F.normalize(k, dim=-1).to(key.dtype)
 
 
 class Additive(Score):
@@ -223,6 +256,8 @@ class Additive(Score):
     >>> Additive(num_heads=2, head_dim=3)(torch.ones(1, 2, 4, 3), torch.ones(1, 2, 5, 3)).shape
     torch.Size([1, 2, 4, 5])
     """
+
+    same_width = True
 
     def __init__(self, num_heads: int, head_dim: int) -> None:
         super().__init__()
@@ -245,6 +280,8 @@ class Concat(Score):
     torch.Size([1, 2, 4, 5])
     """
 
+    same_width = True
+
     def __init__(self, num_heads: int, head_dim: int, hidden_dim: int | None = None) -> None:
         super().__init__()
         hidden_dim = head_dim if hidden_dim is None else hidden_dim
@@ -255,6 +292,7 @@ class Concat(Score):
             nn.init.uniform_(weight, -((2 * head_dim) ** -0.5), (2 * head_dim) ** -0.5)
 
     def pairs(self, query: Tensor, key: Tensor) -> Tensor:
-        query = torch.einsum("...hd,hda->...ha", query, self.query_weight)
-        key = torch.einsum("...hd,hda->...ha", key, self.key_weight)
+        wide = torch.promote_types(query.dtype, self.query_weight.dtype)  # they differ under autocast
+        query = torch.einsum("...hd,hda->...ha", query.to(wide), self.query_weight.to(wide))
+        key = torch.einsum("...hd,hda->...ha", key.to(wide), self.key_weight.to(wide))
         return (torch.tanh(query + key) * self.vector).sum(-1)

@@ -4,13 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from suite.attention.choices.alignments import Softmax
 from suite.attention.choices.scores import InnerProduct
 from suite.attention.fast import paths
 from suite.attention.fast.call import AttentionCall
+from suite.attention.fast.flex import serves
 from suite.attention.functional import AttentionOutput
-from suite.attention.operators.half_precision import in_software
+from suite.attention.operators.half_precision import emulated
+from suite.attention.operators.recompute import autocast_type, rebound, without_autocast
 
 Path = Callable[[AttentionCall], AttentionOutput]
 
@@ -20,7 +23,7 @@ def choose(call: AttentionCall, compiled_kernels: bool = False) -> Path:
 
     | score and alignment              | pattern and bias         | and                     | path                    |
     |----------------------------------|--------------------------|-------------------------|-------------------------|
-    | inner product, softmax           | tiles, no bias, no mask  | CUDA, no dropout        | ``flex_path``           |
+    | inner product, softmax           | tiles, no bias, no mask  | CUDA, ``flex.serves``   | ``flex_path``           |
     | any score, row-wise alignment    | tiles, no bias           |                         | ``tiles_path``          |
     | inner product, softmax           | positional, no bias      | ``compiled_kernels``    | ``kernels_path``        |
     | inner product, softmax           | positional, no bias      | CPU, dropout            | ``cpu_dropout_path``    |
@@ -34,12 +37,12 @@ def choose(call: AttentionCall, compiled_kernels: bool = False) -> Path:
     """
     product = isinstance(call.score, InnerProduct) and isinstance(call.alignment, Softmax) and call.pattern.positional
     plain = call.bias is None and call.pattern.positional and not call.score.stateful and call.alignment.rowwise
+    plain = plain and (isinstance(call.score, InnerProduct) or not call.score.needs_order)
     cpu = call.query.device.type == "cpu"
     if torch.compiler.is_compiling():
         return paths.sdpa_path if product else paths.reference_path
     if plain and call.pattern.tiles(call.query.shape[2], call.key.shape[2]) is not None:
-        on_cuda = product and not cpu and call.dropout_p == 0.0 and call.mask is None
-        return paths.flex_path if on_cuda else paths.tiles_path
+        return paths.flex_path if product and serves(call) else paths.tiles_path
     if product and call.bias is None and compiled_kernels:
         return paths.kernels_path
     if product:
@@ -52,12 +55,29 @@ def choose(call: AttentionCall, compiled_kernels: bool = False) -> Path:
 def attend_fast(call: AttentionCall, compiled_kernels: bool = False) -> AttentionOutput:
     """Attention by the path that ``choose`` returns.
 
-    Where the CPU only emulates the half precision of the query, the path computes in float32 and the context is
-    rounded once.
+    Where the CPU only emulates the half precision of the call, of its tensors or of autocast, the path computes in
+    float32 and the context is rounded once.
     """
     path = choose(call, compiled_kernels)
-    if path is paths.reference_path or not in_software(call.query):
+    dtype = autocast_type(call.query)
+    emulates = call.query.device.type == "cpu" and not torch.compiler.is_compiling() and emulated(dtype)
+    if path is paths.reference_path or not emulates:
         return path(call)
-    wide = replace(call, query=call.query.float(), key=call.key.float(), value=call.value.float())
-    with torch.autocast("cpu", enabled=False):
-        return AttentionOutput(path(wide).context.to(call.value.dtype), None)
+    with without_autocast(call.query.device):
+        context = path(_in_float32(call)).context
+    return AttentionOutput(context.to(autocast_type(call.value)), None)
+
+
+def _in_float32(call: AttentionCall) -> AttentionCall:
+    """The call with its tensors, and the parameters of its choices, in float32."""
+    wide: dict[Tensor, Tensor] = {
+        p: p.float() for part in (call.score, call.alignment) for p in part.parameters() if p.dtype.itemsize < 4
+    }
+    return replace(
+        call,
+        query=call.query.float(),
+        key=call.key.float(),
+        value=call.value.float(),
+        score=rebound(call.score, wide) if wide else call.score,
+        alignment=rebound(call.alignment, wide) if wide else call.alignment,
+    )

@@ -3,14 +3,16 @@
 # B batch, H heads, L queries, S keys, D width of one head, V width of one value
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from suite.attention.functional import masked_softmax
 from suite.attention.operators.dropout import LANES, keep_mask
 from suite.attention.operators.joint_projection import side_by_side
+from suite.attention.operators.recompute import differentiable_gradients
 
 CHUNK_SCORES = 1 << 18  # scores in one chunk: 1 MiB of float32, about the second-level cache of one core
 
@@ -41,7 +43,7 @@ def attend_with_dropout(
     pairs that ``mask`` forbids anyway.
 
     Shape: query (B, H, L, D), key (B, H, S, D), value (B, H, S, V), mask bool broadcastable to (B, H, L, S), True =
-    may attend -> (B, H, L, V). Differentiable once. An empty row gives zeros.
+    may attend -> (B, H, L, V). An empty row gives zeros.
     """
     bands = bands or [Band(slice(0, query.shape[2]), key.shape[2])]
     context: Tensor = _DropoutAttention.apply(query, key, value, mask, dropout_p, bands)
@@ -70,6 +72,25 @@ def _mask_bias(mask: Tensor | None, dtype: torch.dtype, shape: tuple[int, ...]) 
     return bias.expand(shape), empty.expand(*shape[:3], 1) if bool(empty.any()) else None
 
 
+def _with_dropout(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    keeps: list[Tensor],
+    bands: list[Band],
+    scale: float,
+) -> Tensor:
+    """The plain equation with the dropout masks of the bands."""
+    shape = (*query.shape[:3], key.shape[2])
+    contexts = []
+    for (rows, reach), keep in zip(bands, keeps, strict=True):
+        allowed = None if mask is None else mask.expand(shape)[:, :, rows, :reach]
+        weights = masked_softmax(query[:, :, rows] @ key[:, :, :reach].transpose(-2, -1), allowed)
+        contexts.append((weights * keep) @ value[:, :, :reach] * scale)
+    return torch.cat(contexts, dim=2)
+
+
 class _DropoutAttention(torch.autograd.Function):
     @staticmethod
     def forward(  # type: ignore[no-untyped-def]
@@ -94,16 +115,18 @@ class _DropoutAttention(torch.autograd.Function):
                     w.masked_fill_(empty[chunk][..., rows, :], 0.0)
                 into[chunk] = torch.mul(w, keep[chunk], out=scores) @ v[chunk]
             saved += [weights, keep]
-        ctx.scale, ctx.bands = 1.0 / (1.0 - threshold), bands
+        ctx.scale, ctx.bands, ctx.mask = 1.0 / (1.0 - threshold), bands, mask
         context.mul_(ctx.scale)
         ctx.save_for_backward(query, key, value, context, *saved)
         return context
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
         """d weights = mask (grad value^T) / (1 - p);   d scores = weights (d weights - sum over keys of both)."""
         query, key, value, context, *saved = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            plain = partial(_with_dropout, mask=ctx.mask, keeps=saved[1::2], bands=ctx.bands, scale=ctx.scale)
+            return *differentiable_gradients(plain, (query, key, value), [grad]), None, None, None
         B, H = query.shape[:2]
         d_query, d_key, d_value = side_by_side((query, key, value))
         d_key.zero_()

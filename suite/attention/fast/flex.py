@@ -10,10 +10,23 @@ import torch
 from torch import Tensor
 
 from suite.attention.choices.patterns import Pattern
+from suite.attention.fast.call import AttentionCall
 
 LENGTHS_PER_PATTERN = 8
+NARROWEST = 16  # width of a query and of a value that the kernel can multiply
 
 _block_masks: WeakKeyDictionary[Pattern, dict[tuple[int, int, torch.device], Any]] = WeakKeyDictionary()
+
+
+def serves(call: AttentionCall) -> bool:
+    """Whether the kernel computes a call: on CUDA, for vectors that are wide enough, without mask and dropout."""
+    return (
+        call.query.device.type == "cuda"
+        and call.mask is None
+        and call.dropout_p == 0.0
+        and call.query.dtype in (torch.float32, torch.float16, torch.bfloat16)
+        and min(call.query.shape[-1], call.value.shape[-1]) >= NARROWEST
+    )
 
 
 def flex_context(query: Tensor, key: Tensor, value: Tensor, pattern: Pattern, scale: float) -> Tensor:

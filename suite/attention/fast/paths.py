@@ -2,19 +2,22 @@
 
 # B batch, H heads, L queries, S keys, D width of one head
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from suite.attention.choices.alignments import Softmax
 from suite.attention.choices.patterns import Causal, Full, Tile
-from suite.attention.choices.scores import InnerProduct
+from suite.attention.choices.scores import InnerProduct, Scaled
 from suite.attention.compiled.dense import attend_compiled
 from suite.attention.fast.call import AttentionCall
 from suite.attention.fast.dropout_on_cpu import attend_with_dropout, causal_bands
 from suite.attention.fast.flex import flex_context
-from suite.attention.fast.tiled import attend_tiles, query_chunks, tile_of
+from suite.attention.fast.tiled import TileContext, attend_tiles, query_chunks, tile_of
 from suite.attention.functional import AttentionOutput, attend
+from suite.attention.operators.recompute import autocast_type, without_autocast
 
 CHUNK = 1 << 21  # entries (scores times width) in one chunk of a wide score: 8 MiB of float32
 
@@ -57,8 +60,10 @@ def cpu_dropout_path(call: AttentionCall) -> AttentionOutput:
     """Softmax with dropout on a CPU, in chunks that fit in the cache (``dropout_on_cpu.py``)."""
     query, key, scale = call.vectors()
     bands = causal_bands(query.shape[2], key.shape[2]) if isinstance(call.pattern, Causal) else None
-    mask = call.masked()[0]
-    return AttentionOutput(attend_with_dropout(query * scale, key, call.value, mask, call.dropout_p, bands), None)
+    mask, dtype = call.masked()[0], autocast_type(call.query)
+    inputs = ((query * scale).to(dtype), key.to(dtype), call.value.to(dtype))
+    with without_autocast(query.device):
+        return AttentionOutput(attend_with_dropout(*inputs, mask, call.dropout_p, bands), None)
 
 
 def kernels_path(call: AttentionCall) -> AttentionOutput:
@@ -88,22 +93,32 @@ def flex_path(call: AttentionCall) -> AttentionOutput:
     return AttentionOutput(flex_context(query, key, call.value, call.pattern, scale), None)
 
 
+class _Tile(TileContext):
+    """One tile of a call: the choices, and where the pattern and the mask allow a pair."""
+
+    def __init__(self, call: AttentionCall) -> None:
+        super().__init__()
+        self.score, self.alignment, self.pattern = call.score, call.alignment, call.pattern
+        self.mask, self.dropout_p = call.mask, call.dropout_p
+        L, S, device = call.query.shape[2], call.key.shape[2], call.query.device
+        self.rows = torch.arange(L, device=device) + call.pattern.offset(L, S)
+        self.columns = torch.arange(S, device=device)
+        self.path = reference_path
+        if isinstance(call.score, InnerProduct) and isinstance(call.alignment, Softmax):
+            self.path = cpu_dropout_path if call.dropout_p > 0.0 and device.type == "cpu" else sdpa_path
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, tile: Tile) -> Tensor:
+        mask = self.pattern.allows(self.rows[tile.queries, None], self.columns[tile.keys])
+        if self.mask is not None:
+            mask = mask & tile_of(self.mask, tile)
+        part = AttentionCall(query, key, value, self.score, self.alignment, Full(), mask, dropout_p=self.dropout_p)
+        return self.path(part).context
+
+
 def _in_tiles(call: AttentionCall, tiles: list[Tile]) -> AttentionOutput:
-    L, S = call.query.shape[2], call.key.shape[2]
-    device, offset = call.query.device, call.pattern.offset(L, S)
-    rows, columns = torch.arange(L, device=device) + offset, torch.arange(S, device=device)
-
-    inner = reference_path
-    if isinstance(call.score, InnerProduct) and isinstance(call.alignment, Softmax):
-        inner = cpu_dropout_path if call.dropout_p > 0.0 and device.type == "cpu" else sdpa_path
-
-    def context_of(query: Tensor, key: Tensor, value: Tensor, tile: Tile) -> Tensor:
-        mask = call.pattern.allows(rows[tile.queries, None], columns[tile.keys])
-        if call.mask is not None:
-            mask = mask & tile_of(call.mask, tile)
-        part = AttentionCall(query, key, value, call.score, call.alignment, Full(), mask, dropout_p=call.dropout_p)
-        return inner(part).context
-
-    learnt = [*call.score.parameters(), *call.alignment.parameters()]
-    context = attend_tiles(context_of, tiles, call.query, call.key, call.value, learnt, random=call.dropout_p > 0.0)
+    if isinstance(call.score, InnerProduct):  # its vectors may depend on the position of a key: made before the tiles
+        query, key = call.score.vectors(call.query, call.key)
+        scaled = Scaled(call.score.scale(call.query.shape[-1]))
+        call = replace(call, query=query, key=key, score=scaled)
+    context = attend_tiles(_Tile(call), tiles, call.query, call.key, call.value, random=call.dropout_p > 0.0)
     return AttentionOutput(context, None)

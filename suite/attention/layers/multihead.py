@@ -104,6 +104,7 @@ class MultiheadAttention(nn.Module):
         mask: Tensor | None = None,
         cache: KeyValue | None = None,
         previous: Tensor | None = None,
+        query_positions: Tensor | None = None,
         need_weights: bool = False,
     ) -> AttentionOutput:
         """Attend from ``query`` to ``key`` and ``value``, to ``cache``, or to the query itself if neither is given.
@@ -115,6 +116,8 @@ class MultiheadAttention(nn.Module):
             mask: bool, broadcastable to (B, H, L, S), True = may attend.
             cache: projected keys and values, instead of ``key`` and ``value``; the last query is at the last key.
             previous: weights of the previous step, for a score or alignment with a state.
+            query_positions: ints (L,) or (B, L), where each query is among the keys, for the pattern alone: position
+                encodings place the last query at the last key.
             need_weights: True to return the weights.
         """
         if cache is not None:
@@ -126,7 +129,9 @@ class MultiheadAttention(nn.Module):
         bias = self._bias(q, cache.key.shape[2])
         q = self._rotate(q, start=cache.key.shape[2] - q.shape[2])
         k, v = (self._share(x) for x in cache)
-        context, weights = self.attention(q, k, v, mask=mask, bias=bias, previous=previous, need_weights=need_weights)
+        context, weights = self.attention(
+            q, k, v, mask=mask, bias=bias, previous=previous, query_positions=query_positions, need_weights=need_weights
+        )
         return AttentionOutput(self.output_proj(merge_heads(context)), weights)
 
     def extend(self, key: Tensor, cache: KeyValue | None = None, value: Tensor | None = None) -> KeyValue:

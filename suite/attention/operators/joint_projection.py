@@ -44,7 +44,8 @@ class _Split(torch.autograd.Function):
         place = first.storage_offset()
         for grad in grads:
             other = grad.untyped_storage().data_ptr() != first.untyped_storage().data_ptr()
-            if other or grad.stride() != strides or grad.storage_offset() != place:
+            apart = other or grad.stride() != strides or grad.storage_offset() != place
+            if apart or torch.is_grad_enabled():  # with a graph, the joint view would belong to the first gradient
                 return torch.cat(grads, dim=-1), None
             place += grad.shape[-1]
         return first.as_strided((*first.shape[:2], width), strides), None

@@ -1,1 +1,0 @@
-"""Encoders, decoders and the recognizer that joins them."""

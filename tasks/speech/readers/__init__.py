@@ -1,1 +1,0 @@
-"""Readers of public speech corpora and of a user's own recordings."""

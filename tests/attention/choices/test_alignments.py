@@ -122,6 +122,42 @@ def test_monotonic_survives_scores_that_saturate():
     assert scores.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_monotonic_is_rounded_once_in_every_precision(dtype):
+    scores = torch.full((1, 1, 1, 400), 3.0, dtype=dtype)
+    previous = torch.nn.functional.one_hot(torch.tensor([[[300]]]), 400).to(dtype)
+    passed = torch.sigmoid(torch.tensor(-3.0).double()) ** torch.arange(100)
+    expected = torch.cat([torch.zeros(300).double(), passed * torch.sigmoid(torch.tensor(3.0).double())])
+    weights = Monotonic()(scores, previous=previous)[0, 0, 0]
+    assert weights.dtype == dtype
+    # in float32 the logarithm of a weight is a sum of up to 100 terms of 3.05; then the weight is rounded to dtype
+    error = rounding_bound(torch.float32, 110, 305.0) * expected + torch.finfo(dtype).eps / 2 * expected
+    assert ((weights.double() - expected).abs() <= error + torch.finfo(dtype).tiny).all()
+
+
+def test_one_huge_score_costs_the_keys_after_it_no_digits():
+    scores = torch.tensor([[[[1e9, 0.0, 0.0, 0.0]]]])
+    previous = torch.tensor([[[[0.0, 1.0, 0.0, 0.0]]]])
+    assert Monotonic()(scores, previous=previous).flatten().tolist() == [0.0, 0.5, 0.25, 0.125]
+    weights = Monotonic()(torch.full((1, 1, 1, 8), 1e4, dtype=torch.float16))
+    assert weights.flatten().tolist() == [1.0] + 7 * [0.0]
+
+
+@pytest.mark.parametrize("alignment", [Sparsemax(), Entmax15()])
+def test_large_scores_give_masked_keys_no_weight(alignment):
+    mask = torch.tensor([True, True, False, False])
+    scores = torch.full((1, 4), 1e8)
+    torch.testing.assert_close(alignment(scores, mask), torch.tensor([[0.5, 0.5, 0.0, 0.0]]))
+
+
+@pytest.mark.parametrize("alignment", [a for a in ALL if not isinstance(a, Hard)], ids=lambda a: type(a).__name__)
+@pytest.mark.parametrize("masked", [False, True])
+def test_second_derivatives_equal_finite_differences(alignment, masked):
+    scores = some_scores(1, 1, 3, 3)
+    mask = torch.ones(3, 3, dtype=torch.bool).tril() if masked else None
+    assert torch.autograd.gradgradcheck(lambda x: alignment(x, mask), scores)
+
+
 def test_sinkhorn_balances_rows_and_columns_and_finds_a_permutation():
     scores = some_scores(B, H, S, S)
     weights = Sinkhorn(iterations=200)(scores)

@@ -2,11 +2,13 @@
 
 import itertools
 
+import pytest
 import torch
 
 from suite.attention.attention import Attention
 from suite.attention.choices.local_patterns import LocalPredictive
-from suite.attention.choices.patterns import Causal
+from suite.attention.choices.patterns import Causal, Window
+from tests.numerics import rounding_bound
 
 
 def test_local_p_follows_luong():
@@ -38,6 +40,47 @@ def test_padding_changes_no_predicted_position():
     alone = Attention(pattern=pattern)(query, key, key)
     batched = Attention(pattern=pattern)(query, padded, padded, mask=mask)
     torch.testing.assert_close(alone.context, batched.context)
+
+
+def test_a_predicted_position_is_among_the_keys_that_other_rules_allow():
+    torch.manual_seed(0)
+    query, predicted = torch.randn(1, 2, 6, 3).double(), LocalPredictive(2, 3, width=1).double()
+    share = torch.sigmoid(torch.tanh(query @ predicted.weight) @ predicted.vector)[..., 0]  # (1, 2, 6)
+    for rule, first, length in (
+        (Causal(), torch.zeros(6), torch.arange(1, 7)),
+        (Window(1, 1), (torch.arange(6) - 1).clamp(min=0), torch.tensor([2, 3, 3, 3, 3, 2])),
+    ):
+        p = first + length * share
+        for pattern in (rule & predicted, predicted & rule):
+            mask, factor = pattern(query, query)
+            allowed = rule.mask(6, 6) & ((torch.arange(6) - p[..., None]).abs() <= 1)
+            assert torch.equal(mask, allowed)
+            torch.testing.assert_close(factor, torch.exp(-2.0 * (torch.arange(6) - p[..., None]).square()))
+
+
+def test_a_row_of_causal_local_p_depends_on_no_key_after_it_and_on_no_other_sample():
+    torch.manual_seed(0)
+    pattern = Causal() & LocalPredictive(2, 3, width=2).double()
+    query = torch.randn(1, 2, 9, 3).double()
+    whole, prefix = (Attention(pattern=pattern)(x, x, x).context for x in (query, query[:, :, :5]))
+    torch.testing.assert_close(whole[:, :, :5], prefix)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_positions_in_half_precision_are_those_of_the_rounded_input(dtype):
+    torch.manual_seed(0)
+    pattern, query = LocalPredictive(2, 8).to(dtype), torch.randn(1, 2, 5, 8, dtype=dtype)
+    exact = LocalPredictive(2, 8).double()
+    exact.load_state_dict(pattern.state_dict())
+    ours, expected = pattern.positions(query, 400), exact.positions(query.double(), 400)
+    # the error of the logit, a product of 8 after tanh of another, times 400 and the largest slope of sigmoid, 1/4
+    bound = 100 * rounding_bound(torch.float32, 24, exact.vector.abs().sum(1).max().item() * 8) + 400 * 2.0**-23
+    torch.testing.assert_close(ours.double(), expected, rtol=0, atol=bound)
+
+
+def test_a_rule_that_depends_on_the_query_does_not_combine_with_or():
+    with pytest.raises(ValueError, match="Causal | LocalPredictive: a rule that depends on the query has no mask"):
+        Causal() | LocalPredictive(1, 2)
 
 
 def test_a_predicted_position_combines_with_a_causal_rule():

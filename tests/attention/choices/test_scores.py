@@ -4,12 +4,26 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from suite.attention import SCORES, Additive, Cosine, GATScore, GATv2Score, InnerProduct, MultiheadAttention, Score
+from suite.attention import (
+    SCORES,
+    Additive,
+    Cosine,
+    GATScore,
+    GATv2Score,
+    InnerProduct,
+    LocationBased,
+    MultiheadAttention,
+    Score,
+    build_attention,
+)
 from suite.attention.attention import Attention
+from suite.attention.fast import choose
 from suite.testing import AttentionContract
 from tests.attention.conftest import S
+from tests.numerics import rounding_bound
 
 ORDERED = ["location_based", "location_sensitive"]  # tested in test_location_scores.py
 
@@ -110,3 +124,45 @@ def test_a_sharpness_that_is_not_positive_raises():
     torch.testing.assert_close(
         nn.functional.softplus(Cosine(2, sharpness=2.0).log_sharpness), torch.full((2, 1, 1), 2.0)
     )
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("size", [0.0, 1e-6, 1.0, 3e4])
+def test_cosine_in_half_precision_is_finite_and_near_the_equation(dtype, size):
+    score, x = Cosine(1), (size * torch.ones(1, 1, 2, 4)).to(dtype)
+    scores = score.to(dtype)(x, x)
+    expected = 5.0 if size else 0.0
+    # unit vectors and beta are rounded to dtype, and so are the four products and their sum
+    bound = rounding_bound(dtype, 10, 5.0)
+    torch.testing.assert_close(scores.float(), torch.full((1, 1, 2, 2), expected), rtol=0, atol=bound)
+
+
+def test_a_large_sharpness_is_itself():
+    torch.testing.assert_close(F.softplus(Cosine(1, sharpness=100.0).log_sharpness), torch.full((1, 1, 1), 100.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("emulates", [True, False])
+def test_scores_with_weights_run_in_half_precision_in_tiles(dtype, emulates, monkeypatch):
+    monkeypatch.setattr(choose, "emulated", lambda kind: emulates and kind == dtype)
+    torch.manual_seed(0)
+    x = torch.randn(1, 1, 6, 4, dtype=dtype)
+    for name in ("general", "concat", "additive", "gatv2", "gat", "cosine", "location_based"):
+        config = {"score": name, "pattern": {"name": "axial_rows", "height": 2, "width": 3}}
+        ours = build_attention(config, num_heads=1, head_dim=4).to(dtype)
+        exact = build_attention(config, num_heads=1, head_dim=4).double()
+        exact.load_state_dict(ours.state_dict())
+        context, expected = ours(x, x, x).context, exact(*3 * [x.double()]).context
+        assert context.dtype == dtype
+        # two products of 4 and tanh before the softmax of 3 scores, whose errors it passes on, and the sum of values
+        bound = 4 * rounding_bound(dtype, 12, float(x.abs().max()) * 4)
+        torch.testing.assert_close(context.double(), expected, rtol=0, atol=bound)
+
+
+def test_a_query_and_a_key_of_different_widths_raise_with_both_widths():
+    query, key = torch.ones(1, 2, 3, 4), torch.ones(1, 2, 3, 6)
+    for name in ("scaled_dot", "general", "cosine", "additive", "concat", "gat", "gatv2"):
+        attention = build_attention({"score": name}, num_heads=2, head_dim=4)
+        with pytest.raises(ValueError, match="same width, got a query of width 4 and a key of width 6"):
+            attention(query, key, key)
+    assert Attention(LocationBased(2, 4))(query, key, key).context.shape == (1, 2, 3, 6)  # reads no key

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from suite.attention.attention import Attention
 from suite.attention.choices.alignments import Monotonic, Softmax, Sparsemax
 from suite.attention.choices.local_patterns import LocalPredictive
 from suite.attention.choices.location_scores import LocationSensitive
@@ -41,7 +42,27 @@ def test_the_choice_follows_the_table(path, length, compiled, changes):
     assert choose(AttentionCall(x, x, x, **choices), compiled).__name__ == path
 
 
-def test_cuda_takes_flex_attention_for_a_pattern_with_tiles():
-    x = torch.zeros(1, H, 600, D, device="meta")  # any device but the CPU
+@pytest.mark.parametrize(
+    ("device", "width", "dtype", "path"),
+    [
+        ("cuda", 16, torch.float32, "flex_path"),
+        ("cuda", 8, torch.float32, "tiles_path"),  # narrower than the kernel can multiply
+        ("cuda", 16, torch.float64, "tiles_path"),
+        ("mps", 16, torch.float32, "tiles_path"),  # FlexAttention has no kernel for it
+        ("meta", 16, torch.float32, "tiles_path"),
+    ],
+)
+def test_flex_attention_is_chosen_only_where_it_has_a_kernel(device, width, dtype, path):
+    where = torch.device(device)
+
+    class Elsewhere(torch.Tensor):
+        device = where
+
+    x = torch.zeros(1, H, 600, width, dtype=dtype).as_subclass(Elsewhere)
     call = AttentionCall(x, x, x, ScaledDot(), Softmax(), Window(3, 3))
-    assert choose(call).__name__ == "flex_path"
+    assert choose(call).__name__ == path
+
+
+def test_a_pattern_with_tiles_runs_on_a_device_without_flex_attention():
+    x = torch.empty(1, H, 600, 16, device="meta")
+    assert Attention(pattern=Window(3, 3))(x, x, x).context.shape == x.shape

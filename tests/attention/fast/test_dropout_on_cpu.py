@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+from torch import Tensor
 
+from suite.attention.attention import Attention
 from suite.attention.choices.alignments import Softmax
 from suite.attention.choices.patterns import Causal, Full
 from suite.attention.choices.scores import ScaledDot
-from suite.attention.fast import dropout_on_cpu
+from suite.attention.fast import choose, dropout_on_cpu
 from suite.attention.fast.call import AttentionCall
 from suite.attention.fast.paths import cpu_dropout_path
 from suite.attention.functional import masked_softmax
@@ -59,3 +61,33 @@ def test_bands_hold_each_query_once_and_at_most_five_eighths_of_long_squares(len
     if length >= 256:
         pairs = sum(len(queries[rows]) * reach for rows, reach in bands)
         assert pairs <= 5 / 8 * length**2
+
+
+@pytest.mark.parametrize("pattern", [Full(), Causal()], ids=["full", "causal"])
+@pytest.mark.parametrize("mask", [None, some_mask(L, L)], ids=["none", "rows"])
+def test_second_derivatives_equal_finite_differences(pattern, mask):
+    inputs = [x.detach().requires_grad_() for x in tensors(S=L)]
+
+    def context(*x: Tensor) -> Tensor:
+        torch.manual_seed(3)
+        return cpu_dropout_path(
+            AttentionCall(*x, ScaledDot(), Softmax(), pattern, mask, dropout_p=0.25)
+        ).context.square()
+
+    assert torch.autograd.gradgradcheck(context, inputs, fast_mode=True)
+
+
+@pytest.mark.parametrize("emulates", [True, False])
+def test_autocast_serves_tensors_of_any_type(emulates, monkeypatch):
+    monkeypatch.setattr(choose, "emulated", lambda kind: emulates)
+    query, key, value = (x.detach() for x in tensors(torch.float32))
+    torch.manual_seed(3)
+    expected = Attention(dropout=0.25)(query, key, value).context
+    for types in ((torch.float32,) * 3, (torch.bfloat16,) * 3, (torch.float32, torch.bfloat16, torch.float32)):
+        torch.manual_seed(3)
+        with torch.autocast("cpu", torch.bfloat16):
+            inputs = (x.to(dtype) for x, dtype in zip((query, key, value), types, strict=True))
+            context = Attention(dropout=0.25)(*inputs).context
+        assert context.dtype == torch.bfloat16
+        # rounding of query, key, scores and weights changes a weight by 2^-7 of itself for scores of up to 4
+        torch.testing.assert_close(context.float(), expected, rtol=0, atol=float(value.abs().max()) * 2**-4)

@@ -2,6 +2,7 @@
 
 import torch
 
+from suite.attention.fast.dropout_on_cpu import attend_with_dropout
 from suite.attention.operators.joint_projection import side_by_side, split_joint
 
 B, L, SIZES = 2, 5, (6, 4, 4)
@@ -33,3 +34,14 @@ def test_tensors_of_different_lengths_have_their_own_memory():
     grads = side_by_side(tensors)
     assert [grad.shape for grad in grads] == [x.shape for x in tensors]
     assert all(grad.transpose(1, 2).is_contiguous() for grad in grads)
+
+
+def test_second_derivatives_reach_every_part():
+    x = torch.randn(2, 3, 12, dtype=torch.float64, requires_grad=True)
+
+    def joined(x: torch.Tensor) -> torch.Tensor:
+        query, key, value = (part.unflatten(2, (2, -1)).transpose(1, 2) for part in split_joint(x, (4, 4, 4)))
+        torch.manual_seed(3)
+        return attend_with_dropout(query, key, value, None, 0.3)
+
+    assert torch.autograd.gradgradcheck(joined, x, fast_mode=True)
