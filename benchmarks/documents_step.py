@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from suite.config.compose import compose
 from suite.training.build import build_module
-from tasks.documents.batch import Batches, DocumentBatch, Documents
+from tasks.documents.batch import DocumentBatch, DocumentBatches, EncodedDocuments
 
 MOST_SENTENCES, MOST_WORDS, NUM_WORDS, NUM_BATCHES = 30, 50, 20_000, 12
 SHAPES = {"Yelp-like": (64, 8.9, 15.0), "IMDB-like": (32, 12.6, 17.8)}  # batch, sentences, words
@@ -60,15 +60,15 @@ class PaddedHan(nn.Module):
         return self.output(F.dropout(self.sentence_attention(x, mask.any(-1)), 0.3, self.training))
 
 
-def corpus(number: int, sentences: float, words: float) -> Documents:
+def corpus(number: int, sentences: float, words: float) -> EncodedDocuments:
     """Documents whose lengths are drawn from gamma distributions with these means, cut as the peer cuts."""
     random = np.random.default_rng(0)
     per_document = np.clip(random.gamma(1.6, sentences / 1.6, number).astype(int) + 1, 1, MOST_SENTENCES)
     per_sentence = np.clip(random.gamma(2.2, words / 2.2, per_document.sum()).astype(int) + 1, 1, MOST_WORDS)
     ids = np.minimum(random.zipf(1.3, per_sentence.sum()), NUM_WORDS - 1).astype(np.int32)
     offsets = [np.concatenate([[0], lengths.cumsum()]) for lengths in (per_sentence, per_document)]
-    none = np.zeros(NUM_WORDS + 1, dtype=int)  # no word has pieces
-    return Documents(ids, *offsets, random.integers(2, size=number), ids, none, none[:0])
+    none = np.zeros(NUM_WORDS + 1, dtype=int)  # no word has n-grams
+    return EncodedDocuments(ids, *offsets, random.integers(2, size=number), ids, none, none[:0])
 
 
 def padded(batch: DocumentBatch) -> Tensor:
@@ -110,7 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
         documents = corpus(size * NUM_BATCHES, sentences, words)
         # The peer's batches are drawn at random, ours hold like lengths; the documents are the same.
         drawn = np.random.default_rng(1).permutation(size * NUM_BATCHES).reshape(-1, size)
-        buckets = list(Batches(documents, np.arange(size * NUM_BATCHES), size, training=True))
+        buckets = list(DocumentBatches(documents, np.arange(size * NUM_BATCHES), size, training=True))
         few = 1 if options.quick else 4
         chosen = buckets[:: len(buckets) // few][:few] if options.quick else buckets
         rectangles = [documents.batch(part) for part in (drawn[:few] if options.quick else drawn)]

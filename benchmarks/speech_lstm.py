@@ -1,9 +1,10 @@
-"""A training step of the listener's LSTM against torch's own over packed sequences.
+"""A training step of the bidirectional LSTM, compared with that of torch over packed sequences.
 
     python benchmarks/speech_lstm.py [--threads 1] [--rounds 7] [--quick]
 
-Forward and backward of 12 utterances of 60 to 90 positions of width 256, 3 layers of 128 in each direction, at equal
-values (a test compares them). ``padded`` is torch's LSTM over the same batch with no heed of lengths, the lower bound.
+Forward and backward pass of 12 utterances of 60 to 90 positions of width 256, 3 layers of 128 in each direction; the
+values are equal (a test compares them). ``padded`` is torch's LSTM over the same batch without regard to lengths, a
+lower bound of the time.
 """
 
 import torch

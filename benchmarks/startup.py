@@ -1,4 +1,4 @@
-"""How long a person waits: commands from a fresh process to their end, files cached.
+"""Time of commands from the start of a process to its end, with cached files.
 
     python benchmarks/startup.py [--rounds 5] [--quick]
 
@@ -22,7 +22,7 @@ TRAIN = ["train", "task=graph"]
 
 
 def attn(arguments: list[str]) -> None:
-    """Run one command in a process of its own, quietly, from a directory of its own."""
+    """Run one command in a new process and an empty directory, without output."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "suite.cli.main", *arguments]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)

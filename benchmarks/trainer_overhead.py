@@ -5,7 +5,7 @@
 Both train for a pass, then validate: loss and accuracy. The run has everything a default run has: metrics in a CSV
 file, selection that keeps the best weights, checkpoints, and the Trainer's start and end; 800 passes are what it
 usually takes. Beside Cora a graph of 61 nodes with as many features: the weights are as many, a pass is short, and
-what the Trainer adds stands out of the noise. Target: at most 0.5 ms a pass.
+what the Trainer adds is larger than the noise. Target: at most 0.5 ms a pass.
 """
 
 import argparse

@@ -3,10 +3,10 @@
     python benchmarks/trainer_steps.py [--steps 200] [--rounds 5] [--threads 1] [--made-up] [--quick] [TASK ...]
 
 Both take the same batches: loss, backward, clipping and averaged weights where the task has them, optimiser.
-The run has what a default run has: its share of the batches under random numbers of their own, the look at every
+The run has what a default run has: the seeded order of the batches, the check of every
 gradient before a step, signals, selection, checkpoints and the Trainer's start and end; neither validates. The data are
-the task's default; made-up where its files cannot be had, or with --made-up: there steps are short, and what is added
-stands out of the noise. For graphs see trainer_overhead.py. Target: less than 10 % of the step.
+the task's default; synthetic without its files, or with --made-up: there steps are short, and what is added
+is larger than the noise. For graphs see trainer_overhead.py. Target: less than 10 % of the step.
 """
 
 import argparse

@@ -1,19 +1,23 @@
-"""The one error a user is meant to read."""
+"""The error for invalid input, whose message is written for the user."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Bad input, told in one message that names the thing, says why it is refused, and how to fix it.
+    """Invalid input. The message names the thing, the reason and the fix.
 
-    ``attn`` prints the message without a traceback and exits with code 2 (``debug=true`` shows the traceback). Code
-    that is used as a library lets it pass like any other exception.
+    The command line prints the message without a traceback and exits with code 2; ``debug=true`` shows the traceback.
+    In Python it is an ordinary exception.
     """
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Name the valid choices, the nearest to ``word`` first: ``" Did you mean 'gat'? Valid: gat, gatv2."``."""
+    """Return a hint for a message: the choice nearest to ``word``, and all valid choices.
+
+    >>> did_you_mean("gta", ["gat", "gatv2"])
+    " Did you mean 'gat'? Valid: gat, gatv2."
+    """
     known = sorted(choices)
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     hint = f" Did you mean '{near[0]}'?" if near else ""

@@ -104,8 +104,8 @@ def resumed_config(overrides: list[str]) -> dict[str, Any] | None:
     None if ``overrides`` do not resume a run by its name, or choose the task themselves. Raises UserError if there is
     no such run, it has ended, or it has no such key.
     """
-    from suite.training.load import merge
     from suite.training.run.resume import named, recorded
+    from suite.training.trusted import trusted_config
 
     names = [word.removeprefix("resume=").strip("\"'") for word in overrides if word.startswith("resume=")]
     if (
@@ -116,4 +116,5 @@ def resumed_config(overrides: list[str]) -> dict[str, Any] | None:
         return None
     run_dir = named(names[-1])
     others = [word for word in overrides if not word.startswith("resume=")]
-    return merge(recorded(run_dir), [*others, f"run_dir={run_dir}", f"resume={names[-1]}"])
+    config = trusted_config(recorded(run_dir), run_dir / "config.yaml", others)
+    return {**config, "run_dir": str(run_dir), "resume": names[-1]}

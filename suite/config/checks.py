@@ -1,4 +1,4 @@
-"""What a composed config may hold, and plain words for what Hydra refuses."""
+"""Checks of a composed config, and messages for the errors of Hydra."""
 
 from collections.abc import Mapping
 from inspect import signature
@@ -23,7 +23,7 @@ TASK_GROUPS = ("data", "model")  # presets of these groups are named by task: da
 
 
 def explain(error: Exception) -> str:
-    """One message for an error of Hydra or OmegaConf: the thing, why, the nearest valid name."""
+    """Return a message for an error of Hydra or OmegaConf: the thing, the reason, the nearest valid name."""
     cause = error.__cause__
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).partition("/")
@@ -41,7 +41,7 @@ def explain(error: Exception) -> str:
 
 
 def check(config: DictConfig, choices: Mapping[str, str], overrides: list[str]) -> dict[str, Any]:
-    """Check one composed config and return it resolved and plain; raises UserError."""
+    """Check a composed config and return it as a resolved plain dict. Raises UserError."""
     check_groups(choices)
     check_types(overrides, choices, config)
     try:
@@ -52,7 +52,7 @@ def check(config: DictConfig, choices: Mapping[str, str], overrides: list[str]) 
 
 
 def check_presets(overrides: list[str]) -> None:
-    """Refuse a preset that is no name, ``optim=3``, which Hydra answers with a bare ValueError."""
+    """Raise UserError for a preset that is not a name, such as ``optim=3``; Hydra raises a bare ValueError."""
     for override in OverridesParser.create().parse_overrides(overrides):
         group, value = override.key_or_group, override.value()
         if isinstance(value, (bool, int, float)) and (presets := options(group)):
@@ -60,7 +60,7 @@ def check_presets(overrides: list[str]) -> None:
 
 
 def check_groups(choices: Mapping[str, str]) -> None:
-    """Refuse presets of another task: ``task=graph data=documents/imdb``."""
+    """Raise UserError for a preset of another task, such as ``task=graph data=documents/imdb``."""
     task = choices["task"]
     for group in TASK_GROUPS:
         choice = choices.get(group)
@@ -72,10 +72,10 @@ def check_groups(choices: Mapping[str, str]) -> None:
 
 
 def check_types(overrides: list[str], choices: Mapping[str, str], config: DictConfig) -> None:
-    """Refuse values of another type than the preset's: ``seed=abc``, ``model.num_heads=1.5``, ``optim.lr=null``.
+    """Raise UserError for a value of another type than in the preset, such as ``seed=abc`` or ``optim.lr=null``.
 
-    The presets are the schema: an int stays an int, a float takes ints too, text stays text, null takes anything. So
-    a package of its own needs nothing but yaml, and nothing heavy is imported to check.
+    The presets are the schema: an int accepts ints, a float also ints, text accepts text, and null anything. The checks
+    therefore need no schema beside the yaml and import no heavy package.
     """
     values = [
         override
@@ -112,7 +112,7 @@ def _fits(default: Any, found: Any) -> bool:
 
 
 def _may_be_null(presets: DictConfig, key: str) -> bool:
-    """Whether the class that a preset names takes None for ``key``: ``selection.patience=null`` is no patience."""
+    """Return whether the class that a preset names accepts None for ``key``, as in ``selection.patience=null``."""
     parent, _, name = key.rpartition(".")
     target = OmegaConf.select(presets, f"{parent}._target_")
     parameter = signature(get_class(target), eval_str=True).parameters.get(name) if target else None

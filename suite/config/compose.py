@@ -1,4 +1,4 @@
-"""Compose a config in a program, a notebook or a test, as ``attn train`` does on the command line."""
+"""Composing a config in Python, as ``attn train`` does on the command line."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from suite.errors import UserError
 
 
 def compose(overrides: list[str]) -> dict[str, Any]:
-    """The resolved, plain config for ``["task=graph", "seed=3", ...]``: what ``launch`` takes.
+    """Return the resolved plain config for overrides such as ``["task=graph", "seed=3"]``.
 
-    Raises UserError for what ``attn train`` would refuse.
+    Raises UserError for an unknown preset or key, and for a value of the wrong type.
     """
     import hydra
 

@@ -5,6 +5,7 @@ from .readers import GeneratedReader as GeneratedReader
 from .readers import OwnFileReader as OwnFileReader
 from .readers import Reader as Reader
 from .readers import SourceReader as SourceReader
+from .source import FileSet as FileSet
 from .source import Resolved as Resolved
 from .source import Source as Source
 from .source import Wheel as Wheel

@@ -1,4 +1,4 @@
-"""What was read from a slow or unsafe form, kept as plain arrays."""
+"""A cache of plain arrays for content whose source is slow to read."""
 
 import hashlib
 import logging
@@ -19,19 +19,25 @@ _DIGEST = "content_sha256"
 
 
 def cached(data_dir: Path, name: str, key: Mapping[str, str], build: Callable[[], Arrays]) -> Arrays:
-    """Return the arrays kept under ``name`` for ``key``, or build and keep them.
+    """Return the arrays cached under ``name`` for ``key``; without a cached file, build and cache them.
 
-    ``key`` holds everything the arrays depend on: the SHA-256 of the sources and the version of their reader. The cache
-    is ``SUITE_CACHE_DIR``, else ``.cache`` in the data directory, one .npz without pickles. A file that fails its own
-    hash is told of and built again; a folder that cannot be written to means reading the source every time.
+    The cache is the directory ``SUITE_CACHE_DIR``, else ``.cache`` in the data directory, with one .npz file without
+    pickles for each key. A file that does not match its hash causes a warning and is built again. If the directory
+    cannot be written, the arrays are built at each call.
+
+    Args:
+        data_dir: the data directory.
+        name: beginning of the file name.
+        key: all that the arrays depend on: the SHA-256 of the source files and the version of their reader.
+        build: computes the arrays.
     """
     root = Path(os.environ.get("SUITE_CACHE_DIR", data_dir / ".cache"))
     digest = hashlib.sha256("\n".join(f"{k}={v}" for k, v in sorted(key.items())).encode()).hexdigest()
     path = root / f"{name}-{digest[:16]}.npz"
     if path.is_file():
-        kept = _read(path)
-        if kept is not None:
-            return kept
+        found = _read(path)
+        if found is not None:
+            return found
         logger.warning("The cached file %s is damaged; it is built again from its source.", path)
     arrays = build()
     try:
@@ -44,7 +50,7 @@ def cached(data_dir: Path, name: str, key: Mapping[str, str], build: Callable[[]
 
 
 def hash_arrays(arrays: Arrays) -> str:
-    """SHA-256 over the names, types, shapes and little-endian bytes of all arrays, in the order of their names."""
+    """Return the SHA-256 over the names, types, shapes and little-endian bytes of all arrays, sorted by name."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.asarray(arrays[name])
@@ -55,7 +61,7 @@ def hash_arrays(arrays: Arrays) -> str:
 
 
 def _read(path: Path) -> Arrays | None:
-    """The kept arrays, or None where the file is damaged."""
+    """The cached arrays, or None if the file is damaged."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

@@ -1,4 +1,4 @@
-"""The catalogue of data sets: every data preset on the search path, with the source that its yaml states."""
+"""The catalogue of data sets: all data presets, with the source that their yaml names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataSet:
-    """One preset: ``option`` as in ``data=graph/cora``, a sentence from its yaml, and its source if it has one."""
+    """A data preset: its name as in ``data=graph/cora``, its description, and its source (None if it has none)."""
 
     option: str
     about: str
@@ -21,12 +21,12 @@ class DataSet:
 
 
 def list_sets() -> list[DataSet]:
-    """Every data preset of the suite and of the packages that add tasks, in the order of their names."""
+    """Return all data presets, those of installed packages included, sorted by name."""
     return [_read(option, file) for option, file in presets("data").items()]
 
 
 def find(name: str) -> "Source":
-    """The source of the set called ``name``: by its own name, or as in ``data=NAME``. Raises UserError."""
+    """Return the source with this name, or of the preset with this name. Raises UserError if there is none."""
     sets = list_sets()
     for item in sets:
         if name in (item.option, item.source.name if item.source else None):
@@ -37,8 +37,15 @@ def find(name: str) -> "Source":
     raise UserError(f"There is no data set {name!r}.{did_you_mean(name, names)}")
 
 
+def stated(name: str) -> list["Source"]:
+    """Return the sources of this name in the presets. Presets whose text lacks the name are not parsed."""
+    mentioned = [(option, file) for option, file in presets("data").items() if name in file.read_text(encoding="utf-8")]
+    sources = (_read(option, file).source for option, file in mentioned)
+    return [source for source in sources if source is not None and source.name == name]
+
+
 def _read(option: str, file: Any) -> DataSet:
-    """A preset from its yaml; nothing that the yaml names is built, except the source."""
+    """Read a preset from its yaml without building its classes, except the source."""
     from omegaconf import OmegaConf
 
     text = file.read_text(encoding="utf-8")
@@ -49,7 +56,7 @@ def _read(option: str, file: Any) -> DataSet:
 
 
 def _find_source(node: Any) -> dict[str, Any] | None:
-    """The first mapping, at any depth, that states a source."""
+    """Return the first mapping, at any depth, that is a source."""
     if not isinstance(node, Mapping):
         return None
     if node.get("_target_") == "suite.data.Source":
@@ -58,10 +65,14 @@ def _find_source(node: Any) -> dict[str, Any] | None:
 
 
 def _build(facts: dict[str, Any]) -> "Source":
-    from suite.data.source import Source, Wheel
+    from suite.data.source import FileSet, Source, Wheel
 
     def arguments(node: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in node.items() if not name.startswith("_")}
 
-    wheel = facts.pop("wheel", None)
-    return Source(**arguments(facts), wheel=Wheel(**arguments(wheel)) if wheel else None)
+    wheel, file_set = facts.pop("wheel", None), facts.pop("file_set", None)
+    return Source(
+        **arguments(facts),
+        wheel=Wheel(**arguments(wheel)) if wheel else None,
+        file_set=FileSet(**arguments(file_set)) if file_set else None,
+    )

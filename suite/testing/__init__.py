@@ -1,4 +1,4 @@
-"""Contracts to inherit in tests: of a task, and of a score of attention. They are shipped for packages of your own."""
+"""Tests to inherit: the contract of a task and the contract of a score. Packages of your own can inherit them too."""
 
 from suite.testing.attention import AttentionContract
 from suite.testing.task import TaskContract

@@ -9,6 +9,6 @@ from .schedule import CosineSchedule as CosineSchedule
 from .schedule import InverseSquareRootSchedule as InverseSquareRootSchedule
 from .schedule import LinearSchedule as LinearSchedule
 from .task_module import TaskModule as TaskModule
-from .tracking.loggers import csv_logger as csv_logger
-from .tracking.loggers import tensorboard_logger as tensorboard_logger
-from .tracking.wandb import wandb_logger as wandb_logger
+from .tracking.loggers import CsvMetrics as CsvMetrics
+from .tracking.loggers import TensorBoardEvents as TensorBoardEvents
+from .tracking.wandb import WandbRun as WandbRun

@@ -3,18 +3,14 @@
 import inspect
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import hydra.utils
 import lightning.pytorch as pl
 import torch
-from hydra.errors import InstantiationException
 from lightning.pytorch.plugins.environments import LightningEnvironment, TorchElasticEnvironment
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from suite.config.packages import GROUP, config_packages
 from suite.console import ignore_deprecations
 from suite.data.module import TaskData
 from suite.errors import UserError
@@ -22,6 +18,7 @@ from suite.training.base_task_module import BaseTaskModule
 from suite.training.callbacks.checkpoints import Checkpoints, VerifiedCheckpointIO
 from suite.training.callbacks.guards import ProcessesAgree, StopOnNonFinite
 from suite.training.callbacks.signals import StopSignals
+from suite.training.instantiate import instantiate, locate
 
 # Lightning advertises at INFO in every Trainer; set here because importing it resets the level.
 for name in ("lightning.pytorch", "lightning.fabric"):
@@ -31,8 +28,6 @@ if not torch.cuda.is_available():
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 ignore_deprecations()
-
-TRUSTED = ("suite.", "tasks.", "torch.nn.", "torch.optim.", "lightning.pytorch.")
 
 
 def build_data(config: Mapping[str, Any]) -> Any:
@@ -51,8 +46,8 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> BaseTas
     ``facts`` come from the data module (feature width, number of classes) or from a checkpoint; the network receives
     those that its constructor names.
     """
-    _check_target("model", _target(config["model"], "model"), _trusted())
-    known = inspect.signature(hydra.utils.get_class(_target(config["model"], "model"))).parameters
+    target = config["model"].get("_target_")
+    known = inspect.signature(locate(target, "model")).parameters if target else {}
     net = instantiate(config["model"], "model", **{name: fact for name, fact in facts.items() if name in known})
     optim = instantiate(config["optim"], "optim")
     try:
@@ -105,63 +100,3 @@ def build_trainer(
     # Lightning would take a SLURM job's tasks for its own processes; ours are the elastic agent's to start
     plugins = [TorchElasticEnvironment() if workers else LightningEnvironment(), VerifiedCheckpointIO(saved)]
     return instantiate(trainer, "trainer", logger=loggers or False, callbacks=callbacks, plugins=plugins)
-
-
-def instantiate(node: Mapping[str, Any], where: str, **arguments: Any) -> Any:
-    """Build one config node with Hydra after checking every ``_target_`` in it.
-
-    A UserError raised inside a constructor passes unchanged; a wrong value or argument is told with its place in the
-    config.
-    """
-    trusted = _trusted()
-    for place, target in _targets(node, where):
-        _check_target(place, target, trusted)
-    try:
-        return hydra.utils.instantiate(node, _convert_="all", **arguments)
-    except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, UserError):
-            raise cause from None
-        if isinstance(cause, (TypeError, ValueError, MisconfigurationException)):
-            raise UserError(f"{where}: {cause}") from error
-        raise
-
-
-def _check_target(place: str, target: str, trusted: tuple[str, ...]) -> None:
-    """Refuse what a config has no business to call; one may come from a checkpoint or a download.
-
-    The name must start in this suite, torch's layers and optimisers, Lightning or an installed task package, and what
-    it finds must be defined there too: ``suite.training.run.directory.os.system`` starts well and ends elsewhere.
-    """
-    if target.startswith(trusted):
-        try:
-            found = hydra.utils.get_object(target)
-        except (ImportError, AttributeError, ValueError, InstantiationException) as error:
-            raise UserError(f"{place}._target_={target} cannot be found: {error}") from error
-        if f"{getattr(found, '__module__', '')}.".startswith(trusted):
-            return
-    raise UserError(
-        f"{place}._target_={target} is refused: a config may only name classes of {', '.join(trusted)}. "
-        f"To use your own, install it as a package with an entry point in the group {GROUP}"
-    )
-
-
-def _target(node: Mapping[str, Any], where: str) -> str:
-    if "_target_" not in node:
-        raise UserError(f"{where} names no _target_; a preset of the group '{where}' must say which class to build")
-    return node["_target_"]
-
-
-def _targets(node: Any, where: str) -> Iterator[tuple[str, str]]:
-    if isinstance(node, Mapping):
-        if "_target_" in node:
-            yield where, str(node["_target_"])
-        for key, child in node.items():
-            yield from _targets(child, f"{where}.{key}")
-    elif isinstance(node, list):
-        for index, child in enumerate(node):
-            yield from _targets(child, f"{where}[{index}]")
-
-
-def _trusted() -> tuple[str, ...]:
-    return (*TRUSTED, *(package.split(".")[0] + "." for package in config_packages()[1:]))

@@ -3,13 +3,10 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from suite.config.checks import explain
 from suite.errors import UserError
 from suite.training.base_task_module import BaseTaskModule
 from suite.training.state import checkpoint_file
+from suite.training.trusted import trusted_config
 
 
 class Restored(NamedTuple):
@@ -26,32 +23,27 @@ def restore(path: Path, overrides: list[str]) -> Restored:
     ``overrides`` change keys of the recorded config. Raises UserError for what is no checkpoint, for a key the config
     does not have, and for weights that do not fit the network that the overrides ask for.
     """
-    from suite.training.build import build_module
-
     content = checkpoint_file.load(path)
-    config = merge(content["config"], overrides)
-    module = build_module(config, content["facts"])
+    config = trusted_config(content["config"], path, overrides)
+    module = _build(path, config, content["facts"])
     try:
         module.load_state_dict(content["state_dict"])
-    except RuntimeError as error:
+    except Exception as error:  # a state_dict that anyone wrote may be wrong in any way
+        reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()
         raise UserError(
-            f"the weights in {path} do not fit the network of this config: {str(error).splitlines()[-1].strip()}. "
+            f"the weights in {path} do not fit the network of this config: {reason}. "
             "Leave out the overrides of model and attention"
         ) from error
     return Restored(config, module.eval(), content["facts"])
 
 
-def merge(recorded: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
-    """The recorded config with ``KEY=VALUE`` overrides, plain; raises UserError for a key that it does not have."""
-    config = OmegaConf.create(recorded)
-    OmegaConf.set_struct(config, True)
+def _build(path: Path, config: dict[str, Any], facts: dict[str, Any]) -> BaseTaskModule:
+    """The module of a config and of facts that anyone may have written: they may be wrong in any way."""
+    from suite.training.build import build_module
+
     try:
-        for override in overrides:
-            config.merge_with_dotlist([override])
-    except OmegaConfBaseException as error:
-        wrapped = Exception(str(error))
-        wrapped.__cause__ = error
-        raise UserError(explain(wrapped)) from error
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, dict)
-    return plain  # type: ignore[return-value]
+        return build_module(config, facts)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    except Exception as error:
+        raise UserError(f"{path}: its config does not build a model ({type(error).__name__}: {error})") from error

@@ -1,6 +1,6 @@
-"""Documents as the model reads them: words behind one another, sentences and documents as segments, no padding."""
+"""Batches of documents without padding: all words in one tensor, with sentences and documents as segments."""
 
-# M words, T sentences, N documents of a batch, P pieces of words
+# M words, T sentences, N documents of a batch, P character n-grams
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,27 +11,36 @@ import torch
 from torch import Tensor
 
 from suite.attention.ragged.segments import Segments
+from suite.data.ranges import concatenate_ranges
 from tasks.documents import text
 
 
 class Spelling(NamedTuple):
-    """How the words are spelled: numbers of their pieces (P,) int64, and which word they belong to, M segments."""
+    """Character n-grams of words: their hashes (P,) int64, and M segments of n-grams, one for each word."""
 
-    pieces: Tensor
+    ngrams: Tensor
     words: Segments
 
     @classmethod
     def of(cls, words: Sequence[str], longest: int) -> "Spelling":
-        """The pieces of up to ``longest`` characters of some words."""
-        found = [text.pieces(word, longest) for word in words]
-        lengths = torch.tensor([len(pieces) for pieces in found], dtype=torch.int64)
-        numbers = torch.tensor([piece for pieces in found for piece in pieces], dtype=torch.int64)
-        return cls(numbers, Segments.from_lengths(lengths))
+        """Return the n-grams of words, of up to ``longest`` characters; with 0 there are none."""
+        found = [text.char_ngrams(word, longest) for word in words]
+        lengths = torch.tensor([len(ngrams) for ngrams in found], dtype=torch.int64)
+        ngrams = torch.tensor([ngram for ngrams in found for ngram in ngrams], dtype=torch.int64)
+        return cls(ngrams, Segments.from_lengths(lengths))
 
 
 @dataclass(frozen=True)
 class DocumentBatch:
-    """``words`` (M,) int64, numbers of the vocabulary; the sentences' words; the documents' sentences; labels (N,)."""
+    """N documents.
+
+    Args:
+        words: indices into the vocabulary (M,) int64.
+        sentences: T segments of the M words.
+        documents: N segments of the T sentences.
+        labels: class of each document (N,) int64.
+        spelling: character n-grams of the words.
+    """
 
     words: Tensor
     sentences: Segments
@@ -46,7 +55,10 @@ class DocumentBatch:
         labels: Sequence[int] | None = None,
         spelling: Spelling | None = None,
     ) -> "DocumentBatch":
-        """From nested lists, as a text is tokenised; without labels they are 0, without spelling no word has pieces."""
+        """Return a batch from nested lists: documents of sentences of word indices.
+
+        Labels are 0 unless given; words have no n-grams unless ``spelling`` is given.
+        """
         words = [word for document in documents for sentence in document for word in sentence]
         lengths = [len(sentence) for document in documents for sentence in document]
         return cls(
@@ -61,46 +73,56 @@ class DocumentBatch:
         return len(self.labels)
 
     def to(self, device: torch.device | str, **_: object) -> "DocumentBatch":
-        """The same batch on another device; itself where it is there already."""
+        """Return the batch on ``device``."""
         device = torch.device(device)
         if self.labels.device == device:
             return self
         sentences, documents, words = (
-            Segments(part.offsets.to(device)) for part in (self.sentences, self.documents, self.spelling.words)
+            Segments(segments.offsets.to(device)) for segments in (self.sentences, self.documents, self.spelling.words)
         )
-        spelling = Spelling(self.spelling.pieces.to(device), words)
+        spelling = Spelling(self.spelling.ngrams.to(device), words)
         return DocumentBatch(self.words.to(device), sentences, documents, self.labels.to(device), spelling)
 
 
 @dataclass(frozen=True)
-class Documents:
-    """All documents of a set in the numbers of one vocabulary; ``batch`` gathers any of them."""
+class EncodedDocuments:
+    """All documents of a data set, encoded with one vocabulary.
+
+    Args:
+        words: indices into the vocabulary, of all words.
+        sentences: offsets into ``words``.
+        documents: offsets into ``sentences``.
+        labels: class of each document.
+        spelled: index of each word into ``spellings``.
+        spellings: offsets into ``ngrams``.
+        ngrams: hashes of the character n-grams of all distinct words.
+    """
 
     words: np.ndarray
-    sentences: np.ndarray  # offsets into words
-    documents: np.ndarray  # offsets into sentences
+    sentences: np.ndarray
+    documents: np.ndarray
     labels: np.ndarray
-    spelled: np.ndarray  # for every word its number in the table of spellings
-    spellings: np.ndarray  # that table: offsets into pieces
-    pieces: np.ndarray
+    spelled: np.ndarray
+    spellings: np.ndarray
+    ngrams: np.ndarray
 
     @property
     def lengths(self) -> np.ndarray:
-        """Words of every document."""
+        """Number of words of each document."""
         return np.diff(self.sentences[self.documents])
 
     def batch(self, chosen: np.ndarray) -> DocumentBatch:
-        """The chosen documents, in this order."""
-        sentences = _ranges(self.documents, chosen)
-        words = _ranges(self.sentences, sentences)
+        """Return the chosen documents, in this order."""
+        sentences = _members(self.documents, chosen)
+        words = _members(self.sentences, sentences)
         spelled = self.spelled[words]
-        pieces = self.pieces[_ranges(self.spellings, spelled)]
+        ngrams = self.ngrams[_members(self.spellings, spelled)]
         return DocumentBatch(
             torch.from_numpy(self.words[words].astype(np.int64)),
             _segments(self.sentences, sentences),
             _segments(self.documents, chosen),
             torch.from_numpy(self.labels[chosen]),
-            Spelling(torch.from_numpy(pieces.astype(np.int64)), _segments(self.spellings, spelled)),
+            Spelling(torch.from_numpy(ngrams.astype(np.int64)), _segments(self.spellings, spelled)),
         )
 
 
@@ -108,23 +130,33 @@ def _segments(offsets: np.ndarray, chosen: np.ndarray) -> Segments:
     return Segments.from_lengths(torch.from_numpy(offsets[chosen + 1] - offsets[chosen]))
 
 
-def _ranges(offsets: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """The members of the chosen segments, one segment behind the other."""
-    lengths = offsets[chosen + 1] - offsets[chosen]
-    ends = np.cumsum(lengths)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(offsets[chosen] - (ends - lengths), lengths)
+def _members(offsets: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Indices of the members of the chosen segments."""
+    return concatenate_ranges(offsets[chosen], offsets[chosen + 1])
 
 
-class Batches:
-    """Batches of documents of about one length, in a new order every time it is iterated while training.
+class DocumentBatches:
+    """Batches of documents of similar length.
 
-    Training: all documents are shuffled, each stretch of ``window`` batches is sorted by length and cut, and the
-    batches are shuffled again, so that a batch holds like lengths and an epoch still no pattern. The order follows
-    torch's generator, and so the seed of the run. Otherwise: sorted by length, always the same.
+    In training the order is new at each iteration: all documents are shuffled, each ``window`` consecutive batches are
+    sorted by length, and the batches are shuffled. The order follows from torch's generator, hence from the seed of the
+    run. Otherwise documents are sorted by length.
+
+    Args:
+        documents: all documents.
+        chosen: indices of the documents of the batches.
+        batch_size: number of documents in a batch.
+        training: whether the order is random.
+        window: number of batches that are sorted together.
     """
 
     def __init__(
-        self, documents: Documents, chosen: np.ndarray, batch_size: int, training: bool = False, window: int = 32
+        self,
+        documents: EncodedDocuments,
+        chosen: np.ndarray,
+        batch_size: int,
+        training: bool = False,
+        window: int = 32,
     ) -> None:
         self.documents = documents
         self.chosen = chosen
@@ -139,17 +171,17 @@ class Batches:
         lengths = self.documents.lengths
         if not self.training:
             order = self.chosen[np.argsort(lengths[self.chosen], kind="stable")]
-            yield from (self.documents.batch(part) for part in self._cut(order))
+            yield from (self.documents.batch(chosen) for chosen in self._in_batches(order))
             return
         random = np.random.default_rng(int(torch.randint(2**31, ())))
         order = random.permutation(self.chosen)
-        stretch = self.batch_size * self.window
+        size = self.batch_size * self.window
         batches = []
-        for start in range(0, len(order), stretch):
-            part = order[start : start + stretch]
-            batches += self._cut(part[np.argsort(lengths[part], kind="stable")])
+        for start in range(0, len(order), size):
+            window = order[start : start + size]
+            batches += self._in_batches(window[np.argsort(lengths[window], kind="stable")])
         for place in random.permutation(len(batches)):
             yield self.documents.batch(batches[place])
 
-    def _cut(self, order: np.ndarray) -> list[np.ndarray]:
+    def _in_batches(self, order: np.ndarray) -> list[np.ndarray]:
         return [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]

@@ -1,24 +1,28 @@
-"""The data module of the documents task: read and tokenised once, kept, split, numbered, dealt in batches."""
+"""The data modules of the documents task."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from suite.data.cache import cached
+from suite.data.cache import Arrays, cached
+from suite.data.class_names import sort_names
 from suite.data.module import TaskData
 from suite.data.readers import Reader
-from suite.data.source import Resolved, Source
+from suite.data.source import Resolved
 from suite.data.splits import Split
 from suite.errors import UserError
 from tasks.documents import corpus as corpora
 from tasks.documents import text
-from tasks.documents.batch import Batches, Documents
+from tasks.documents.batch import DocumentBatches, EncodedDocuments
 from tasks.documents.corpus import Corpus
+from tasks.documents.labelled_text import LabelledText
+from tasks.documents.readers.drug_reviews import DrugReviews
 from tasks.documents.readers.imdb import Imdb
-from tasks.documents.readers.text_table import DrugReviews, Multidomain, OwnFile, UciSentences
-from tasks.documents.record import Record
+from tasks.documents.readers.multidomain import Multidomain
+from tasks.documents.readers.text_table import TextTable
+from tasks.documents.readers.uci_sentences import UciSentences
 from tasks.documents.split import DocumentSplit
 from tasks.documents.synthetic import SyntheticReviews
 from tasks.documents.vocabulary import Vocabulary
@@ -27,38 +31,49 @@ logger = logging.getLogger(__name__)
 
 
 class DocumentReader(Reader, Protocol):
-    """What reads one kind of file: ``reader.read(reader.resolve(data_dir))``."""
+    """A reader of labelled texts. ``name`` is the first part of the names of its cached files."""
 
-    name: str
+    name: ClassVar[str]
 
-    def read(self, files: Resolved) -> Iterator[Record]:
-        """The labelled texts; raises UserError naming file and row."""
+    def read(self, files: Resolved) -> Iterator[LabelledText]:
+        """Yield the labelled texts. Raises UserError with file and row for what cannot be read."""
         ...
 
 
 class DocumentsData(TaskData):
-    """Any set of labelled documents, by its reader.
+    """Base of the data modules of labelled documents; ``conf/data/documents/_base.yaml`` holds the defaults.
 
-    ``max_words`` bounds a document, ``max_sentence`` a sentence (what is longer is continued as another);
-    ``vocabulary_size`` and ``min_count`` choose the words that the model knows, counted in the training part alone.
-    ``longest_piece`` is that of ``text.pieces``, of which words are made for models that read spellings.
+    Args:
+        reader: of the files.
+        dir: directory in which files are looked for and cached.
+        batch_size: number of documents in a step.
+        vocabulary_size: number of words that the model knows: the most frequent ones of the training split.
+        min_count: how often a word must occur in the training split to be one of them.
+        max_words: number of words of a document that are read.
+        max_sentence: number of words of a sentence; the words after them form another sentence.
+        max_char_ngram: length of the longest character n-grams of words, for models that use them; 0 for none.
+        val_fraction, test_fraction, folds, fold: as in ``FractionSplit``.
+        split_seed: of the split.
+
+    Raises UserError for a value out of range.
     """
 
     def __init__(
         self,
         reader: DocumentReader,
-        dir: str = "data",
-        batch_size: int = 64,
-        vocabulary_size: int = 30_000,
-        min_count: int = 2,
-        max_words: int = 10_000,
-        max_sentence: int = 100,
-        longest_piece: int = 0,
-        val_fraction: float = 0.1,
-        test_fraction: float = 0.2,
-        folds: int | None = None,
-        fold: int = 0,
-        split_seed: int = 0,
+        *,
+        dir: str,
+        batch_size: int,
+        vocabulary_size: int,
+        min_count: int,
+        max_words: int,
+        max_sentence: int,
+        max_char_ngram: int,
+        val_fraction: float,
+        test_fraction: float,
+        folds: int | None,
+        fold: int,
+        split_seed: int,
     ) -> None:
         super().__init__(reader, dir)
         self.batch_size = _positive("batch_size", batch_size)
@@ -66,60 +81,61 @@ class DocumentsData(TaskData):
         self.min_count = min_count
         self.max_words = _positive("max_words", max_words)
         self.max_sentence = _positive("max_sentence", max_sentence)
-        self.longest_piece = longest_piece
+        self.max_char_ngram = max_char_ngram
         self.split = DocumentSplit(val_fraction, test_fraction, folds, fold, split_seed)
-        self._documents: Documents | None = None
+        self._documents: EncodedDocuments | None = None
 
     def load(self, files: Resolved) -> dict[str, Any]:
-        """Read, split and number the documents."""
+        """Read, split and encode the documents."""
         self.corpus = corpus = Corpus.of(self._tokenised(files))
-        self.parts = self.split(corpus.labels, corpus.parts, corpus.groups)
-        self.class_names = _class_names(corpus, self.parts)
-        words = corpus.words[_mask_of_words(corpus, self.parts.train)]
+        self.splits = self.split(corpus.labels, corpus.stated, corpus.groups)
+        self.class_names = _class_names(corpus, self.splits)
+        words = corpus.words[_words_of(corpus, self.splits.train)]
         self.vocabulary = Vocabulary.count(words, corpus.lexicon, self.vocabulary_size, self.min_count)
         numbers = np.array(self.vocabulary.encode(corpus.lexicon), dtype=np.int32)
-        order = {name: number for number, name in enumerate(self.class_names)}
-        labels = np.array([order[name] for name in corpus.labels.tolist()], dtype=np.int64)
-        pieces = [text.pieces(word, self.longest_piece) for word in corpus.lexicon]
-        spellings = np.cumsum([0, *map(len, pieces)])
-        numbered = np.array([piece for word in pieces for piece in word], dtype=np.uint32)
-        offsets = (corpus.sentences, corpus.documents)
-        self._documents = Documents(numbers[corpus.words], *offsets, labels, corpus.words, spellings, numbered)
-        return self._told()
+        classes = {name: number for number, name in enumerate(self.class_names)}
+        labels = np.array([classes[name] for name in corpus.labels.tolist()], dtype=np.int64)
+        ngrams = [text.char_ngrams(word, self.max_char_ngram) for word in corpus.lexicon]
+        self._documents = EncodedDocuments(
+            words=numbers[corpus.words],
+            sentences=corpus.sentences,
+            documents=corpus.documents,
+            labels=labels,
+            spelled=corpus.words,
+            spellings=np.cumsum([0, *map(len, ngrams)]),
+            ngrams=np.array([ngram for word in ngrams for ngram in word], dtype=np.uint32),
+        )
+        return self._summary()
 
     @property
-    def documents(self) -> Documents:
-        """All documents in the numbers of the vocabulary; finds and reads them where that has not been done."""
+    def documents(self) -> EncodedDocuments:
+        """All documents, encoded with the vocabulary."""
         self.setup()
         assert self._documents is not None
         return self._documents
 
     def facts(self) -> dict[str, Any]:
-        """What the model and its predictions have to know: plain values, kept in every checkpoint."""
+        """Return sizes, class names, vocabulary and limits of the texts."""
         self.setup()
-        limits = {
-            "max_words": self.max_words,
-            "max_sentence": self.max_sentence,
-            "longest_piece": self.longest_piece,
-        }
         return {
             "num_words": len(self.vocabulary),
             "num_classes": len(self.class_names),
             "class_names": list(self.class_names),
             "vocabulary": self.vocabulary.words,
-            **limits,
+            "max_words": self.max_words,
+            "max_sentence": self.max_sentence,
+            "max_char_ngram": self.max_char_ngram,
         }
 
-    def training_batches(self) -> Batches:
-        """The training part, in a new order every epoch."""
-        return Batches(self.documents, self.parts.train, self.batch_size, training=True)
+    def training_batches(self) -> DocumentBatches:
+        return DocumentBatches(self.documents, self.splits.train, self.batch_size, training=True)
 
-    def split_dataloader(self, split: str) -> Batches:
-        """One part, in the order of length."""
+    def split_dataloader(self, split: str) -> DocumentBatches:
+        """Return the batches of a split, shortest documents first."""
         documents = self.documents
-        return Batches(documents, getattr(self.parts, split), self.batch_size)
+        return DocumentBatches(documents, getattr(self.splits, split), self.batch_size)
 
-    def _tokenised(self, files: Resolved) -> Any:
+    def _tokenised(self, files: Resolved) -> Arrays:
         key = {
             **dict(files.sha256),
             **{name: str(value) for name, value in self.reader.options().items()},
@@ -127,33 +143,57 @@ class DocumentsData(TaskData):
             "versions": f"corpus {corpora.VERSION} text {text.VERSION}",
         }
 
-        def build() -> Any:
+        def build() -> Arrays:
             return corpora.tokenise(self.reader.read(files), self.max_words, self.max_sentence)
 
         return cached(self.dir, f"documents-{self.reader.name}", key, build) if files.sha256 else build()
 
-    def _told(self) -> dict[str, Any]:
-        """Facts of the content, some of which a user should hear about."""
-        corpus, parts = self.corpus, self.parts
-        repeated = _repeated(corpus, parts)
-        if len(corpus.cut):
+    def _summary(self) -> dict[str, Any]:
+        """Hashes and counts for the provenance; logs a warning for truncated and for repeated documents."""
+        corpus, splits = self.corpus, self.splits
+        repeated = _repeated(corpus, splits)
+        if len(corpus.truncated):
             logger.warning(
-                "%d documents have more than data.max_words=%d words, and only so many are read; the first is %s",
-                len(corpus.cut), self.max_words, corpus.places[corpus.cut[0]],
+                "%d documents have more than data.max_words=%d words; the words after them are ignored. The first is "
+                "%s", len(corpus.truncated), self.max_words, corpus.places[corpus.truncated[0]],
             )  # fmt: skip
         if repeated:
-            logger.warning("%d texts of the test part stand in the training or validation part too", repeated)
+            logger.warning("%d texts of the test split are in the training or validation split too", repeated)
         return {
             "split": str(self.split),
             "content_hash": corpus.content_hash(),
-            "split_hash": parts.hash(),
+            "split_hash": splits.hash(),
             "num_documents": len(corpus),
             "num_words_read": len(corpus.words),
             "vocabulary_size": len(self.vocabulary),
-            "documents_cut": len(corpus.cut),
+            "documents_truncated": len(corpus.truncated),
             "test_texts_seen_in_training": repeated,
-            **{f"num_{name}": len(part) for name, part in zip(Split._fields, parts, strict=True)},
+            **splits.counts(),
         }
+
+
+class ImdbData(DocumentsData, reader=Imdb):
+    """IMDB film reviews."""
+
+
+class UciSentencesData(DocumentsData, reader=UciSentences):
+    """UCI sentiment sentences."""
+
+
+class MultidomainData(DocumentsData, reader=Multidomain):
+    """Product reviews of four domains."""
+
+
+class DrugReviewsData(DocumentsData, reader=DrugReviews):
+    """Reviews of drugs."""
+
+
+class TextTableData(DocumentsData, reader=TextTable):
+    """A user's own table of texts."""
+
+
+class SyntheticReviewsData(DocumentsData, reader=SyntheticReviews):
+    """Generated reviews."""
 
 
 def _positive(name: str, value: int) -> int:
@@ -162,82 +202,30 @@ def _positive(name: str, value: int) -> int:
     return value
 
 
-def _mask_of_words(corpus: Corpus, chosen: np.ndarray) -> np.ndarray:
-    """True for every word of the chosen documents."""
+def _words_of(corpus: Corpus, chosen: np.ndarray) -> np.ndarray:
+    """True for each word of the chosen documents, (W,)."""
     inside = np.zeros(len(corpus), dtype=bool)
     inside[chosen] = True
     return np.repeat(inside, np.diff(corpus.word_offsets))
 
 
-def _class_names(corpus: Corpus, parts: Split) -> list[str]:
-    """The labels of the training part in order; raises UserError for one that only other parts have."""
-    names = set(corpus.labels[parts.train].tolist())
-    for name, part in (("val", parts.val), ("test", parts.test)):
-        for document in part:
+def _class_names(corpus: Corpus, splits: Split) -> list[str]:
+    """Return the sorted labels of the training split. Raises UserError for a label that only another split has."""
+    names = set(corpus.labels[splits.train].tolist())
+    for name, chosen in (("val", splits.val), ("test", splits.test)):
+        for document in chosen:
             if (label := corpus.labels[document]) not in names:
                 raise UserError(
-                    f"{corpus.places[document]}: the label {str(label)!r} is in the {name} part and not in training, "
-                    f"whose labels are {', '.join(sorted(names))}. Correct it, or move documents with it into training"
+                    f"{corpus.places[document]}: the label {str(label)!r} is in the {name} split but not in the "
+                    f"training split, whose labels are {', '.join(sort_names(names))}. Correct it, or move documents "
+                    "with it into training"
                 )
     if len(names) < 2:
-        raise UserError(f"The training part has one label only, {', '.join(names)}; there is nothing to tell apart.")
-    return sorted(names, key=int) if all(name.isdecimal() for name in names) else sorted(names)
+        raise UserError(f"All training documents have the label {', '.join(names)}; at least two labels are needed")
+    return sort_names(names)
 
 
-def _repeated(corpus: Corpus, parts: Split) -> int:
-    """Distinct texts of the test part that stand in another part too."""
-    seen = np.concatenate([corpus.digests[parts.train], corpus.digests[parts.val]])
-    return len(np.intersect1d(corpus.digests[parts.test], seen))
-
-
-# One class for each kind of set lets its options stand beside the common ones: data.target=rating, data.path=FILE.
-# ``common`` are the arguments of DocumentsData after the first.
-
-
-class ImdbData(DocumentsData):
-    """Reviews of films."""
-
-    def __init__(self, source: Source, target: str = "sentiment", **common: Any) -> None:
-        super().__init__(Imdb(source, target), **common)
-
-
-class UciData(DocumentsData):
-    """Single sentences from reviews."""
-
-    def __init__(self, source: Source, sites: Sequence[str] = ("amazon", "imdb", "yelp"), **common: Any) -> None:
-        super().__init__(UciSentences(source, sites), **common)
-
-
-class MultidomainData(DocumentsData):
-    """Reviews of goods."""
-
-    def __init__(self, source: Source, domains: Sequence[str] | None = None, **common: Any) -> None:
-        super().__init__(Multidomain(source, domains), **common)
-
-
-class DrugReviewsData(DocumentsData):
-    """Reviews of drugs."""
-
-    def __init__(self, source: Source, **common: Any) -> None:
-        super().__init__(DrugReviews(source), **common)
-
-
-class OwnData(DocumentsData):
-    """A user's own texts."""
-
-    def __init__(
-        self,
-        path: str,
-        text_column: str = "text",
-        label_column: str = "label",
-        split_column: str | None = None,
-        **common: Any,
-    ) -> None:
-        super().__init__(OwnFile(path, text_column, label_column, split_column), **common)
-
-
-class SyntheticData(DocumentsData):
-    """Made-up reviews."""
-
-    def __init__(self, num_documents: int = 83, num_classes: int = 3, seed: int = 0, **common: Any) -> None:
-        super().__init__(SyntheticReviews(num_documents, num_classes, seed), **common)
+def _repeated(corpus: Corpus, splits: Split) -> int:
+    """Number of distinct texts of the test split that are in another split too."""
+    seen = np.concatenate([corpus.digests[splits.train], corpus.digests[splits.val]])
+    return len(np.intersect1d(corpus.digests[splits.test], seen))

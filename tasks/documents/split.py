@@ -1,7 +1,7 @@
-"""Split of documents."""
+"""The split of documents."""
 
 from suite.data.splits import StratifiedSplit
 
 
 class DocumentSplit(StratifiedSplit):
-    """``StratifiedSplit`` of documents; groups keep validation apart from training, as the films of IMDB's reviews."""
+    """A ``StratifiedSplit`` whose groups are, for example, films: no film has training and validation reviews."""

@@ -1,42 +1,44 @@
-"""Made-up reviews whose words tell their class, for tests and machines without data."""
+"""Generated reviews in which one word determines the class, for tests and for machines without data."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from suite.data.readers import GeneratedReader
 from suite.data.source import Resolved
-from tasks.documents.record import Record
+from tasks.documents.labelled_text import LabelledText
 
-TELLING = ("awful", "decent", "superb", "odd", "calm")  # one word a class
-COMMON = ("the", "film", "was", "its", "plot", "and", "cast", "music", "a", "of")
+CLASS_WORDS = ("awful", "decent", "superb", "odd", "calm")  # one word for each class
+COMMON_WORDS = ("the", "film", "was", "its", "plot", "and", "cast", "music", "a", "of")
 
 
-class SyntheticReviews:
-    """Documents of one to five sentences; one sentence in each holds the word of the class. The last one is empty."""
+class SyntheticReviews(GeneratedReader):
+    """Documents of one to five sentences, one of which contains the word of the class. The last document is empty.
 
-    name = "synthetic"
+    Args:
+        num_documents: number of reviews.
+        num_classes: number of classes, at most five.
+        seed: of the reviews.
+    """
 
-    def __init__(self, num_documents: int = 83, num_classes: int = 3, seed: int = 0) -> None:
+    name: ClassVar[str] = "synthetic"
+
+    def __init__(self, num_documents: int, num_classes: int, seed: int) -> None:
         self.num_documents = num_documents
-        self.num_classes = min(num_classes, len(TELLING))
+        self.num_classes = min(num_classes, len(CLASS_WORDS))
         self.seed = seed
 
-    def resolve(self, data_dir: Path | str) -> Resolved:
-        """Nothing to find."""
-        return Resolved("generated", Path(data_dir), Path(data_dir), "generated", licence="none needed")
-
-    def read(self, files: Resolved) -> Iterator[Record]:
-        """The same arguments give the same reviews everywhere."""
-        random = np.random.RandomState(self.seed)  # NumPy promises never to change its stream
+    def read(self, files: Resolved) -> Iterator[LabelledText]:
+        """Yield the reviews; the same arguments give the same reviews on every machine."""
+        random = np.random.RandomState(self.seed)  # NumPy guarantees that its stream never changes
         for number in range(self.num_documents):
             label = number % self.num_classes
-            sentences = [list(random.choice(COMMON, random.randint(2, 9))) for _ in range(random.randint(1, 6))]
-            sentences[random.randint(len(sentences))].insert(1, TELLING[label])
+            sentences = [list(random.choice(COMMON_WORDS, random.randint(2, 9))) for _ in range(random.randint(1, 6))]
+            sentences[random.randint(len(sentences))].insert(1, CLASS_WORDS[label])
             text = " ".join(" ".join(words).capitalize() + "." for words in sentences)
-            yield Record("" if number == self.num_documents - 1 else text, f"class {label}", f"review {number}")
+            last = number == self.num_documents - 1
+            yield LabelledText("" if last else text, f"class {label}", f"review {number}")
 
     def options(self) -> dict[str, Any]:
-        """What the reviews depend on."""
         return {"seed": self.seed, "num_documents_made": self.num_documents}

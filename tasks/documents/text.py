@@ -1,25 +1,25 @@
-"""From a text to its sentences of words: two compiled patterns, the same on every machine."""
+"""Sentences and words of a text, by two regular expressions; the result is the same on every machine."""
 
 import re
 import zlib
 from collections.abc import Iterator
 
-VERSION = "1"  # part of the cache's key: raise it with every change that changes a word
-LONGEST_WORD = 64  # characters; what is longer is no word of a language
+VERSION = "1"  # a part of the cache key: increase it with each change that changes a word
+LONGEST_WORD = 64  # characters; longer words are truncated
 
-# A sentence ends at a line break, and behind . ! ? and closing quotes where no small letter follows; not behind the
-# abbreviations of a name.
+# A sentence ends at a line break, and after . ! ? and closing quotes unless a lower-case letter follows; not after
+# abbreviations of titles and names.
 _SENTENCE_END = re.compile(
     r"(?:<br\s*/?>|\n)[\s]*"
     r"|(?:(?<=[.!?…])|(?<=[.!?…][\"'”’)\]]))(?<!\b[A-Z]\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bvs\.)"
     r"\s+(?=[^a-z\s])"
 )
-# Letters and digits with inner apostrophes are a word, and so is a run of ! ? or dots; any other sign stands alone.
+# A word is a run of letters and digits with inner apostrophes, a run of ! or ? or dots, or one other character.
 _WORD = re.compile(r"\w+(?:'\w+)*|!+|\?+|\.+|[^\w\s]")
 
 
 def sentences(text: str) -> Iterator[str]:
-    """The sentences of a text, in order, without empty ones.
+    """Return the sentences of a text, without empty ones.
 
     >>> list(sentences("Mr. Bean is funny. Very! <br /><br />See it."))
     ['Mr. Bean is funny.', 'Very!', 'See it.']
@@ -28,7 +28,7 @@ def sentences(text: str) -> Iterator[str]:
 
 
 def words(sentence: str) -> list[str]:
-    """The words of a sentence in small letters, with signs as words of their own.
+    """Return the words of a sentence in lower case; punctuation marks are words too.
 
     >>> words("I didn’t like it... at ALL!!")
     ['i', "didn't", 'like', 'it', '...', 'at', 'all', '!!']
@@ -37,35 +37,35 @@ def words(sentence: str) -> list[str]:
     return found
 
 
-def pieces(word: str, longest: int) -> list[int]:
-    """Numbers, below 2**32, of the runs of 2 to ``longest`` characters in a word, its bounds included; each one once.
+def char_ngrams(word: str, longest: int) -> list[int]:
+    """Return hashes below 2**32 of the distinct character n-grams of a word, for n from 2 to ``longest``.
 
-    They let a word that training lacks resemble those it has (Bojanowski et al. 2017, section 3.2). With ``longest`` 0
-    there are none.
+    The word has the bounds ``<`` and ``>``. With n-grams, a word that training lacks is similar to words that it has
+    (Bojanowski et al. 2017, section 3.2). ``longest`` 0 gives none.
 
-    >>> len(pieces("odd", 3))  # <o od dd d> <od odd dd>
+    >>> len(char_ngrams("odd", 3))  # <o od dd d> <od odd dd>
     7
     """
     spelled = f"<{word}>"
     found = {spelled[i : i + n] for n in range(2, longest + 1) for i in range(len(spelled) - n + 1)}
-    return sorted(zlib.crc32(piece.encode("utf-8")) for piece in found)
+    return sorted(zlib.crc32(ngram.encode("utf-8")) for ngram in found)
 
 
 def document(text: str, max_words: int, max_sentence: int) -> tuple[list[list[str]], bool]:
-    """The words of every sentence of a text, and whether it was cut: at most ``max_words`` in all are kept.
+    """Return the words of each sentence of a text, and whether words after the first ``max_words`` were ignored.
 
-    A sentence of more than ``max_sentence`` words is continued as a new one, so that nothing is lost by it.
+    A sentence of more than ``max_sentence`` words becomes several sentences.
     """
-    kept: list[list[str]] = []
-    room = max_words
+    result: list[list[str]] = []
+    remaining = max_words
     for sentence in sentences(text):
-        if room == 0:
-            return kept, True
+        if remaining == 0:
+            return result, True
         found = [word[:LONGEST_WORD] for word in words(sentence)]
-        cut = len(found) > room
-        found = found[:room]
-        kept.extend(found[start : start + max_sentence] for start in range(0, len(found), max_sentence))
-        room -= len(found)
-        if cut:
-            return kept, True
-    return kept, False
+        truncated = len(found) > remaining
+        found = found[:remaining]
+        result.extend(found[start : start + max_sentence] for start in range(0, len(found), max_sentence))
+        remaining -= len(found)
+        if truncated:
+            return result, True
+    return result, False

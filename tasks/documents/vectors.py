@@ -1,4 +1,4 @@
-"""Word vectors from a file: what an embedding may begin from."""
+"""Word vectors from a file, for the initial weights of an embedding."""
 
 import gzip
 from collections.abc import Sequence
@@ -13,34 +13,34 @@ from suite.errors import UserError
 
 
 def read_vectors(path: Path, vocabulary: Sequence[str], width: int) -> tuple[Tensor, Tensor]:
-    """Numbers (N,) into ``vocabulary``, from 0, and their vectors (N, width), for the words that the file has.
+    """Return indices into ``vocabulary`` (N,) and vectors (N, width) of the words that the file contains.
 
-    The file is text, or text within gzip, as GloVe's and word2vec's: ``word number number ...`` a line, perhaps after
-    a line with the two sizes. Only rows of known words are parsed, so a large file costs what reading it costs. Where a
-    word stands twice, the first row holds.
+    The file is text, perhaps compressed by gzip, in the form of GloVe and word2vec: ``word number number ...`` on each
+    line, perhaps after a line with the two sizes. Only the vectors of words in ``vocabulary`` are parsed. The first
+    line of a word counts.
 
-    Raises UserError naming the file and the line for a missing file, another width and what is no number.
+    Raises UserError with file and line for a missing file, vectors of another width and values that are not numbers.
     """
     numbers = {word: number for number, word in enumerate(vocabulary)}
     found: dict[int, np.ndarray] = {}
     try:
         with _opened(path) as stream:
-            for place, line in enumerate(stream, start=1):
-                cut = line.rstrip().split(b" ")
-                if place == 1 and len(cut) == 2:
-                    continue  # the sizes, in word2vec's form
-                word = b" ".join(cut[: len(cut) - width]).decode("utf-8", "replace")  # a few of GloVe's hold spaces
-                if len(cut) <= width:
+            for row, line in enumerate(stream, start=1):
+                cells = line.rstrip().split(b" ")
+                if row == 1 and len(cells) == 2:
+                    continue  # the sizes, in the form of word2vec
+                word = b" ".join(cells[: len(cells) - width]).decode("utf-8", "replace")  # some of GloVe contain spaces
+                if len(cells) <= width:
                     raise UserError(
-                        f"{path}, line {place}: a word and {len(cut) - 1} numbers, but the model has "
-                        f"model.embed_dim={width}. Set it to the width of the vectors"
+                        f"{path}, line {row}: {len(cells) - 1} numbers after the word, but model.embed_dim={width}; "
+                        "set model.embed_dim to the width of the vectors"
                     )
                 if (number := numbers.get(word)) is not None and number not in found:
-                    found[number] = _parsed(cut[-width:], path, place)
+                    found[number] = _parsed(cells[-width:], path, row)
     except OSError as error:
         raise UserError(f"module.vectors={path} cannot be read: {error.strerror or error}") from error
     if not found:
-        raise UserError(f"{path} has a vector for none of the {len(numbers)} words of the vocabulary")
+        raise UserError(f"{path} has no vector of any of the {len(numbers)} words of the vocabulary")
     order = sorted(found)
     return torch.tensor(order), torch.from_numpy(np.stack([found[number] for number in order]))
 
@@ -49,8 +49,8 @@ def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
 
 
-def _parsed(cells: list[bytes], path: Path, place: int) -> np.ndarray:
+def _parsed(cells: list[bytes], path: Path, row: int) -> np.ndarray:
     try:
         return np.array(cells, dtype=np.float32)
     except ValueError as error:
-        raise UserError(f"{path}, line {place}: a vector holds what is no number ({error})") from error
+        raise UserError(f"{path}, line {row}: the vector has a value that is not a number ({error})") from error

@@ -1,14 +1,14 @@
-"""The words that a model knows: those of the training part, the frequent ones first."""
+"""The vocabulary: the most frequent words of the training split."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-UNKNOWN = 0  # the number of every word that is not in the vocabulary
+UNKNOWN = 0  # index of each word that is not in the vocabulary
 
 
 class Vocabulary:
-    """Words numbered from 1; 0 stands for all others.
+    """Words with indices from 1; all other words have the index 0.
 
     >>> vocabulary = Vocabulary(["the", "film"])
     >>> vocabulary.encode(["the", "worst", "film"])
@@ -21,19 +21,19 @@ class Vocabulary:
 
     @classmethod
     def count(cls, words: np.ndarray, lexicon: Sequence[str], max_size: int, min_count: int) -> "Vocabulary":
-        """The ``max_size`` most frequent of ``words``, numbers into ``lexicon``, that occur ``min_count`` times.
+        """Return the ``max_size`` most frequent words that occur at least ``min_count`` times.
 
-        Words that are equally frequent stand in the order of the alphabet.
+        ``words`` are indices into ``lexicon``. Words of equal frequency are in alphabetical order.
         """
         counts = np.bincount(words, minlength=len(lexicon))
         frequent = np.flatnonzero(counts >= max(min_count, 1))
-        kept = sorted(frequent.tolist(), key=lambda number: (-counts[number], lexicon[number]))[:max_size]
-        return cls([lexicon[number] for number in kept])
+        chosen = sorted(frequent.tolist(), key=lambda number: (-counts[number], lexicon[number]))[:max_size]
+        return cls([lexicon[number] for number in chosen])
 
     def __len__(self) -> int:
-        """Number of embeddings that are needed: one for each word, and one for the unknown."""
+        """Number of embeddings: one for each word, and one for all others."""
         return len(self.words) + 1
 
     def encode(self, words: Sequence[str]) -> list[int]:
-        """The number of every word."""
+        """Return the index of each word."""
         return [self._numbers.get(word, UNKNOWN) for word in words]

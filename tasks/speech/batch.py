@@ -1,4 +1,4 @@
-"""Utterances as a network reads them: padded batches of like length, bounded by frames."""
+"""Padded batches of utterances of similar length, with a bounded number of frames."""
 
 # B utterances, T frames, F features, U units
 
@@ -14,9 +14,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 @dataclass(frozen=True)
 class SpeechBatch:
-    """``features`` (B, T, F), ``lengths`` (B,); ``targets`` (B, U) and ``target_lengths`` (B,); ``texts`` as written.
+    """``features`` (B, T, F), ``lengths`` (B,), ``targets`` (B, U), ``target_lengths`` (B,), and the ``texts``.
 
-    Beyond its length an utterance is 0, and so are its targets.
+    Features and targets are 0 beyond their lengths.
     """
 
     features: Tensor
@@ -29,7 +29,7 @@ class SpeechBatch:
     def of(
         cls, features: Sequence[Tensor], targets: Sequence[Sequence[int]] | None = None, texts: Sequence[str] = ()
     ) -> "SpeechBatch":
-        """Pad some utterances, each (T, F)."""
+        """Pad the features of some utterances, each (T, F), and their targets."""
         targets = [[]] * len(features) if targets is None else targets
         return cls(
             pad_sequence(list(features), batch_first=True),
@@ -43,7 +43,7 @@ class SpeechBatch:
         return len(self.lengths)
 
     def to(self, device: torch.device | str, **_: object) -> "SpeechBatch":
-        """The same batch on another device; itself where it is there already."""
+        """Return the batch on a device; the same object if it is there already."""
         device = torch.device(device)
         if self.features.device == device:
             return self
@@ -51,54 +51,62 @@ class SpeechBatch:
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
-class Loader(Protocol):
-    """What batches are made of: how long every utterance is, and the batch of some of them."""
+class BatchSource(Protocol):
+    """Makes batches: the number of frames of every utterance, and the batch of selected utterances."""
 
     lengths: np.ndarray
 
-    def batch(self, chosen: np.ndarray, random: np.random.Generator | None) -> SpeechBatch:
-        """The chosen utterances, augmented where a generator is given."""
+    def batch(self, selected: np.ndarray, random: np.random.Generator | None) -> SpeechBatch:
+        """Return the batch of the utterances with these numbers, augmented if a generator is given."""
         ...
 
 
-class Batches:
-    """Batches of about ``batch_frames`` frames, padding counted, of utterances of about one length.
+class SpeechBatches:
+    """Batches of about ``batch_frames`` frames, including padding, of utterances of similar length.
 
-    In the order of length the utterances are cut so that a batch's longest member times their number is within the
-    bound; a longer one is a batch of its own. Training draws the order anew every epoch: lengths are first jittered by
-    a share of ``jitter``, cut into batches of the same sizes, and the batches are shuffled. Order and augmentation
-    follow torch's generator, and so the seed of the run. Otherwise the order is always the same.
+    Utterances are sorted by length and divided so that the longest of a batch times their number is within the bound; a
+    single longer utterance is a batch by itself. For training, the lengths are multiplied by a random factor in
+    [1 - jitter, 1 + jitter] before sorting, and the batches are shuffled, in every epoch anew. Order and augmentation
+    follow torch's global generator. Otherwise the order is fixed.
+
+    Args:
+        source: makes the batches.
+        selected: numbers of the utterances.
+        batch_frames: bound of the frames of a batch.
+        training: whether to shuffle and augment.
+        jitter: see above.
     """
 
     def __init__(
-        self, loader: Loader, chosen: np.ndarray, batch_frames: int, training: bool = False, jitter: float = 0.1
+        self, source: BatchSource, selected: np.ndarray, batch_frames: int, training: bool = False, jitter: float = 0.1
     ) -> None:
-        self.loader = loader
+        self.source = source
         self.training = training
         self.jitter = jitter
-        self.chosen = chosen[np.argsort(loader.lengths[chosen], kind="stable")]
-        self.cuts = _cuts(loader.lengths[self.chosen], batch_frames)
+        self.selected = selected[np.argsort(source.lengths[selected], kind="stable")]
+        self.starts = _batch_starts(source.lengths[self.selected], batch_frames)
 
     def __len__(self) -> int:
-        return len(self.cuts) + 1 if len(self.chosen) else 0
+        return len(self.starts) + 1 if len(self.selected) else 0
 
     def __iter__(self) -> Iterator[SpeechBatch]:
         if not self.training:
-            for part in np.split(self.chosen, self.cuts)[: len(self)]:
-                yield self.loader.batch(part, None)
+            for numbers in np.split(self.selected, self.starts)[: len(self)]:
+                yield self.source.batch(numbers, None)
             return
         random = np.random.default_rng(int(torch.randint(2**31, ())))
-        lengths = self.loader.lengths[self.chosen] * random.uniform(1 - self.jitter, 1 + self.jitter, len(self.chosen))
-        batches = np.split(self.chosen[np.argsort(lengths, kind="stable")], self.cuts)
+        factors = random.uniform(1 - self.jitter, 1 + self.jitter, len(self.selected))
+        lengths = self.source.lengths[self.selected] * factors
+        batches = np.split(self.selected[np.argsort(lengths, kind="stable")], self.starts)
         for place in random.permutation(len(self)):
-            yield self.loader.batch(batches[place], random)
+            yield self.source.batch(batches[place], random)
 
 
-def _cuts(lengths: np.ndarray, most: int) -> list[int]:
-    """Where batches begin, but the first, in sorted lengths."""
-    cuts, start = [], 0
+def _batch_starts(lengths: np.ndarray, batch_frames: int) -> list[int]:
+    """Return the first places of all batches but the first, for sorted lengths."""
+    starts, start = [], 0
     for place, length in enumerate(lengths):
-        if place > start and length * (place + 1 - start) > most:
-            cuts.append(place)
+        if place > start and length * (place + 1 - start) > batch_frames:
+            starts.append(place)
             start = place
-    return cuts
+    return starts

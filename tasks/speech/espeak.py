@@ -1,4 +1,4 @@
-"""espeak-ng through its C interface, in a process of its own: text in, samples out."""
+"""Speech synthesis by the C library espeak-ng, which runs in a process of its own."""
 
 # N samples
 
@@ -16,14 +16,16 @@ import numpy as np
 from suite.errors import UserError
 
 SAMPLE_RATE = 22050
-SYNCHRONOUS, NO_EXIT = 2, 0x8000  # AUDIO_OUTPUT_SYNCHRONOUS; initialisation that reports an error and goes on
+SYNCHRONOUS, NO_EXIT = 2, 0x8000  # AUDIO_OUTPUT_SYNCHRONOUS; initialization returns an error instead of exiting
 RATE, PITCH = 1, 3  # parameters of espeak_SetParameter
-CHARACTERS, UTF8 = 1, 1  # of espeak_Synth: a position in characters, a text in UTF-8
+CHARACTERS, UTF8 = 1, 1  # arguments of espeak_Synth: positions are characters, the text is UTF-8
+# The path without "" keeps a user's tasks.py in the working directory from being imported.
+WORKER = "import sys; sys.path = list(filter(None, sys.path)); from tasks.speech.espeak import main; main()"
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
-class Spoken(NamedTuple):
-    """A text, in a voice such as ``en-us+f2``, at so many words a minute (80 to 450), at a pitch (0 to 99)."""
+class SpokenText(NamedTuple):
+    """A text, a voice such as ``en-us+f2``, words a minute (80 to 450), and a pitch (0 to 99)."""
 
     text: str
     voice: str
@@ -31,26 +33,30 @@ class Spoken(NamedTuple):
     pitch: int
 
 
-def speak(texts: Sequence[Spoken]) -> list[np.ndarray]:
-    """The samples of some texts, float32 (N,) in [-1, 1] at ``SAMPLE_RATE``.
+def speak(texts: Sequence[SpokenText]) -> list[np.ndarray]:
+    """Return the samples of some texts, float32 (N,) in [-1, 1] at ``SAMPLE_RATE``.
 
-    The library remembers what it spoke before, and speaks a text a little differently every time; a fresh process for
-    every call makes the same texts the same samples. Raises UserError where the package ``espeakng-loader`` is missing
-    (an extra of its own because espeak-ng is GPL-3.0), and for a voice that it does not have.
+    The library has internal state, so the same text sounds different each time. Every call starts a new process;
+    therefore equal arguments give equal samples.
+
+    Raises:
+        UserError: if the package ``espeakng-loader`` is not installed (an extra, because espeak-ng is GPL-3.0), or the
+            library does not have a voice.
     """
     if importlib.util.find_spec("espeakng_loader") is None:
         raise UserError(
-            "synthetic digits are spoken by espeak-ng, which is not installed; add the extra: "
-            "pip install -e '.[speech-synthesis]' (GPL-3.0), or use data=speech/synthetic, whose words are tones"
+            "data=speech/synthetic_digits needs espeak-ng, which is not installed. Install it (GPL-3.0) with "
+            "pip install 'attention-suite[speech-synthesis]', or use data=speech/synthetic, which needs nothing"
         )
-    done = subprocess.run(
-        [sys.executable, "-m", "tasks.speech.espeak"],
+    done = subprocess.run(  # noqa: S603  all arguments are constants
+        [sys.executable, "-c", WORKER],
         input=json.dumps(texts).encode(),
         capture_output=True,
         check=False,
     )
     if done.returncode:
-        raise UserError(f"espeak-ng did not speak: {done.stderr.decode(errors='replace').strip().splitlines()[-1]}")
+        reason = done.stderr.decode(errors="replace").strip().splitlines()[-1]
+        raise UserError(f"espeak-ng failed: {reason}. Try data=speech/synthetic")
     samples, place = [], 0
     for _ in texts:
         (count,) = struct.unpack_from("<q", done.stdout, place)
@@ -60,14 +66,14 @@ def speak(texts: Sequence[Spoken]) -> list[np.ndarray]:
 
 
 def release() -> str:
-    """The package and its version, for the provenance."""
+    """Return the name and version of the package, for the provenance."""
     from importlib.metadata import version
 
     return f"espeakng-loader {version('espeakng-loader')}"
 
 
 def main() -> None:
-    """In the other process: texts as JSON from standard input, samples to standard output, each behind their number."""
+    """In the other process: read texts as JSON from standard input, write for each its sample count and samples."""
     library, chunks = _start(), []
 
     def receive(samples: Any, count: int, _: Any) -> int:
@@ -75,13 +81,13 @@ def main() -> None:
             chunks.append(ctypes.string_at(samples, 2 * count))
         return 0
 
-    callback = _Callback(receive)  # kept alive until all is spoken
+    callback = _Callback(receive)  # the reference has to live until the last text is spoken
     library.espeak_SetSynthCallback(callback)
     library.espeak_ng_SetRandSeed(ctypes.c_long(1))
     for text, voice, rate, pitch in json.load(sys.stdin):
         chunks.clear()
         if library.espeak_SetVoiceByName(voice.encode()):
-            sys.exit(f"it has no voice {voice!r}")
+            sys.exit(f"there is no voice {voice!r}")
         library.espeak_SetParameter(RATE, rate, 0)
         library.espeak_SetParameter(PITCH, pitch, 0)
         content = text.encode() + b"\0"
@@ -97,9 +103,5 @@ def _start() -> Any:
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     rate = library.espeak_Initialize(SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), NO_EXIT)
     if rate != SAMPLE_RATE:
-        sys.exit(f"it answered {rate} for its rate, {SAMPLE_RATE} was expected")
+        sys.exit(f"it returned the sample rate {rate}, and {SAMPLE_RATE} was expected")
     return library
-
-
-if __name__ == "__main__":
-    main()

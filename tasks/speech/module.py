@@ -1,89 +1,100 @@
-"""Loss and error rates of recognising speech."""
+"""The LightningModule of speech recognition: joint loss and error rates."""
 
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor, nn
+from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
+from torch import Tensor
 
 from suite.training.base_task_module import OptimizerFactory
 from suite.training.task_module import SampleResults, TaskModule
 from tasks.speech.batch import SpeechBatch
-from tasks.speech.metrics import edit_rows, rates
-from tasks.speech.models.recognizer import Recognised
-from tasks.speech.search.beam import BeamSearch, greedy_ctc
+from tasks.speech.metrics import edit_counts, error_rates
+from tasks.speech.models.recognizer import Recognizer, RecognizerOutput
+from tasks.speech.search.beam import BeamSearch
+from tasks.speech.search.greedy import greedy_ctc
 
-Loss = Callable[[Recognised, Tensor, Tensor], Tensor]
+Loss = Callable[[RecognizerOutput, Tensor, Tensor], Tensor]
 
 
-class Recognition(TaskModule):
-    """Joint loss, error rates by word and character.
+class SpeechRecognition(TaskModule):
+    """Trains a recognizer and measures word and character error rates.
 
-    While training, validation writes greedily: ``wer`` is that of CTC, or of the decoder where CTC is not trained.
-    Measured afterwards, ``wer`` is that of ``search``; ``ctc_wer`` and ``attention_wer`` are those of the same beam
-    with CTC and with attention alone and no language model, as far as they are trained.
+    During training, ``val/wer`` is that of greedy CTC decoding, or of greedy decoding by the attention decoder if CTC
+    is not trained. When a trained model is evaluated, ``wer`` is that of ``search``. ``ctc_wer`` and ``attention_wer``
+    are those of a beam of the same size with a single output and no language model, for outputs that are trained.
 
     Args:
-        loss: of every utterance, from what was recognised, the targets and their lengths.
-        search: writes the texts that count.
+        net: the recognizer.
+        optim: makes the optimizer.
+        loss: returns the loss of every utterance from the output, the targets and their lengths.
+        search: recognizes the texts in an evaluation.
     """
 
-    def __init__(self, net: nn.Module, optim: OptimizerFactory, loss: Loss, search: BeamSearch, **more: Any) -> None:
+    net: Recognizer
+
+    def __init__(self, net: Recognizer, optim: OptimizerFactory, loss: Loss, search: BeamSearch, **more: Any) -> None:
         super().__init__(net, optim, **more)
         self.loss, self.search = loss, search
-        ctc_weight = getattr(loss, "ctc_weight", 0.5)
-        self.ways = {
-            name: weight
-            for name, weight, trained in (("ctc", 1.0, ctc_weight > 0.0), ("attention", 0.0, ctc_weight < 1.0))
-            if trained
-        }
+        trained = getattr(loss, "ctc_weight", 0.5)
+        self.outputs = {"ctc": 1.0} if trained > 0.0 else {}  # name of each trained output -> CTC weight of its search
+        self.outputs |= {"attention": 0.0} if trained < 1.0 else {}
 
-    def forward(self, batch: SpeechBatch) -> Recognised:
-        """Recognise a batch whose texts are known."""
-        recognised: Recognised = self.net(batch.features, batch.lengths, batch.targets)
-        return recognised
+    def forward(self, batch: SpeechBatch) -> RecognizerOutput:
+        """Return both outputs for a batch with targets."""
+        output: RecognizerOutput = self.net(batch.features, batch.lengths, batch.targets)
+        return output
 
     def compute_loss(self, batch: SpeechBatch) -> Tensor:
-        """The loss in nats a unit."""
+        """Return the loss in nats for each unit of the targets."""
         losses = self.loss(self(batch), batch.targets, batch.target_lengths)
         return losses.sum() / (batch.target_lengths + 1).sum()
 
     def per_sample(self, batch: SpeechBatch) -> SampleResults:
-        """Loss of every utterance, its units, and its edits in every way of writing it."""
-        recognised = self(batch)
-        rows = {
-            "loss": self.loss(recognised, batch.targets, batch.target_lengths),
+        """Return loss, number of units and edit counts of every utterance."""
+        output = self(batch)
+        results = {
+            "loss": self.loss(output, batch.targets, batch.target_lengths),
             "units": batch.target_lengths + 1,
         }
-        if self.trainer.testing:
-            encoded = self.net.encode(batch.features, batch.lengths)  # type: ignore[operator]
-            for name, search in self._searches().items():
-                found = [texts[0].units if texts else [] for texts in search(self.net, encoded)]  # type: ignore[arg-type]
-                rows[name] = self._edits(batch, found)
-        elif "ctc" in self.ways:
-            rows["edits"] = self._edits(batch, greedy_ctc(recognised.ctc, recognised.lengths))
-        else:
-            encoded = self.net.encode(batch.features, batch.lengths)  # type: ignore[operator]
-            found = [texts[0].units for texts in BeamSearch(beam=1, ctc_weight=0.0)(self.net, encoded)]  # type: ignore[arg-type]
-            rows["edits"] = self._edits(batch, found)
-        return rows
+        if self._training_runs():
+            return {**results, "edits": self._edits(batch, self._greedy(batch, output))}
+        encoded = self.net.encode(batch.features, batch.lengths)
+        for name, search in self._searches().items():
+            found = [texts[0].units if texts else [] for texts in search(self.net, encoded)]
+            results[name] = self._edits(batch, found)
+        return results
 
-    def compute_metrics(self, rows: SampleResults) -> dict[str, float]:
-        """Loss a unit and the rates of ``edits.rates``; of single ways their word and character error rates."""
-        figures = {"loss": float(rows["loss"].double().sum() / rows["units"].sum()), **rates(rows["edits"])}
-        for way in self.ways:
-            if f"{way}_edits" in rows:
-                told = rates(rows[f"{way}_edits"])
-                figures |= {f"{way}_wer": told["wer"], f"{way}_cer": told["cer"]}
-        return figures
+    def compute_metrics(self, results: SampleResults) -> dict[str, float]:
+        """Return the loss of a unit, the error rates, and the error rates of each output alone."""
+        metrics = {"loss": float(results["loss"].double().sum() / results["units"].sum())}
+        metrics |= error_rates(results["edits"])
+        for output in self.outputs:
+            if f"{output}_edits" in results:
+                rates = error_rates(results[f"{output}_edits"])
+                metrics |= {f"{output}_wer": rates["wer"], f"{output}_cer": rates["cer"]}
+        return metrics
+
+    def _training_runs(self) -> bool:
+        """Whether the metrics are those of an epoch of training, for which greedy decoding is fast enough."""
+        if self._trainer is None:
+            return False
+        state = self._trainer.state
+        return state.fn == TrainerFn.FITTING and state.status == TrainerStatus.RUNNING
+
+    def _greedy(self, batch: SpeechBatch, output: RecognizerOutput) -> list[list[int]]:
+        if "ctc" in self.outputs:
+            return greedy_ctc(output.ctc_log_probs, output.lengths)
+        encoded = self.net.encode(batch.features, batch.lengths)
+        return [texts[0].units for texts in BeamSearch(beam=1, ctc_weight=0.0)(self.net, encoded)]
 
     def _searches(self) -> dict[str, BeamSearch]:
-        """The search that counts, and those of single ways."""
-        alone = {
-            f"{name}_edits": BeamSearch(self.search.beam, weight, candidates=self.search.candidates)
-            for name, weight in self.ways.items()
+        """Return the search of the main metrics, and one for each trained output alone."""
+        single = {
+            f"{name}_edits": BeamSearch(self.search.beam, ctc_weight, candidates=self.search.candidates)
+            for name, ctc_weight in self.outputs.items()
         }
-        return {"edits": self.search, **alone}
+        return {"edits": self.search, **single}
 
     def _edits(self, batch: SpeechBatch, found: list[list[int]]) -> Tensor:
-        decode = self.net.units.decode  # type: ignore[union-attr]
-        return edit_rows(batch.texts, [decode(units) for units in found]).to(self.device)  # type: ignore[operator]
+        return edit_counts(batch.texts, [self.net.units.decode(units) for units in found]).to(self.device)

@@ -1,4 +1,4 @@
-"""Features with mean 0 and variance 1: over every utterance, or over the training part."""
+"""Normalization of features to mean 0 and variance 1, by utterance or by the training split."""
 
 # T frames, F features
 
@@ -10,60 +10,64 @@ from torch import Tensor
 
 from suite.errors import UserError, did_you_mean
 
-FLOOR = 1e-5  # added to a variance, so that a feature that never changes becomes 0
+FLOOR = 1e-5  # added to a variance, so that a constant feature becomes 0
 
 
-class Normaliser(Protocol):
-    """Features (T, F) -> (T, F); ``facts`` are plain values that make it again with ``from_facts``."""
+class Normalizer(Protocol):
+    """Normalizes features (T, F)."""
 
     def __call__(self, features: Tensor) -> Tensor:
-        """Normalise."""
+        """Return normalized features (T, F)."""
         ...
 
     def facts(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values for ``normalizer_from_facts``."""
         ...
 
 
-class PerUtterance:
-    """By the mean and variance of the utterance itself: microphone and voice are taken out."""
+class UtteranceNormalizer:
+    """Normalizes by the mean and variance of the utterance, which removes effects of microphone and voice."""
 
-    def __call__(self, features: Tensor) -> Tensor:  # noqa: D102
-        centred = features - features.mean(dim=0)
-        return centred / (centred.square().mean(dim=0) + FLOOR).sqrt()
+    def __call__(self, features: Tensor) -> Tensor:
+        centered = features - features.mean(dim=0)
+        return centered / (centered.square().mean(dim=0) + FLOOR).sqrt()
 
-    def facts(self) -> dict[str, Any]:  # noqa: D102
+    def facts(self) -> dict[str, Any]:
         return {"kind": "utterance"}
 
 
-class Global:
-    """By the mean and variance of the training part: loudness and length of pauses stay visible."""
+class GlobalNormalizer:
+    """Normalizes by the mean and variance of the training split, which preserves differences between utterances."""
 
     def __init__(self, mean: Sequence[float], variance: Sequence[float]) -> None:
         self.mean, self.variance = torch.tensor(mean), torch.tensor(variance)
 
-    def __call__(self, features: Tensor) -> Tensor:  # noqa: D102
+    def __call__(self, features: Tensor) -> Tensor:
         return (features - self.mean) / (self.variance + FLOOR).sqrt()
 
-    def facts(self) -> dict[str, Any]:  # noqa: D102
+    def facts(self) -> dict[str, Any]:
         return {"kind": "global", "mean": self.mean.tolist(), "variance": self.variance.tolist()}
 
 
-def learn_normaliser(kind: str, training: Iterable[Tensor]) -> Normaliser:
-    """The normaliser called ``kind``; ``training`` is gone through only where statistics are needed."""
+def learn_normalizer(kind: str, training: Iterable[Tensor]) -> Normalizer:
+    """Return the normalizer ``utterance`` or ``global``.
+
+    ``training`` are the features of the training utterances, each (T, F); only ``global`` reads them. Raises UserError
+    for another kind.
+    """
     if kind == "utterance":
-        return PerUtterance()
+        return UtteranceNormalizer()
     if kind != "global":
-        raise UserError(f"data.normalise={kind} is not known.{did_you_mean(kind, ['utterance', 'global'])}")
+        raise UserError(f"data.normalize={kind} does not exist.{did_you_mean(kind, ['utterance', 'global'])}")
     count, total, squares = 0, torch.zeros(()), torch.zeros(())
     for features in training:
         count += len(features)
         total = total + features.double().sum(dim=0)
         squares = squares + features.double().square().sum(dim=0)
     mean = total / count
-    return Global(mean.float().tolist(), (squares / count - mean.square()).float().tolist())
+    return GlobalNormalizer(mean.float().tolist(), (squares / count - mean.square()).float().tolist())
 
 
-def from_facts(facts: Mapping[str, Any]) -> Normaliser:
-    """The normaliser that a checkpoint remembers."""
-    return PerUtterance() if facts["kind"] == "utterance" else Global(facts["mean"], facts["variance"])
+def normalizer_from_facts(facts: Mapping[str, Any]) -> Normalizer:
+    """Return the normalizer that ``Normalizer.facts`` describes."""
+    return UtteranceNormalizer() if facts["kind"] == "utterance" else GlobalNormalizer(facts["mean"], facts["variance"])

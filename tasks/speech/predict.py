@@ -1,163 +1,194 @@
-"""``attn predict`` for speech: recordings in; text, confidence, and when each word was said out."""
+"""The predictor of speech: recordings in; text, confidence, and times of the words out."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from suite.attention_weights import AttentionWeights, Axis
+from suite.draw.picture import Picture
 from suite.draw.speech import draw_alignment
 from suite.errors import UserError
-from tasks.speech import features as frontends
-from tasks.speech import normalize as normalisers
+from suite.predictor import Predictor
 from tasks.speech.batch import SpeechBatch
-from tasks.speech.models.recognizer import Recogniser
-from tasks.speech.recordings import cut_at_pauses, notes_of
-from tasks.speech.search.align import align
+from tasks.speech.features import frontend_from_facts
+from tasks.speech.labelled import read_labelled
+from tasks.speech.models.encoder import EncodedSpeech
+from tasks.speech.models.recognizer import Recognizer
+from tasks.speech.module import SpeechRecognition
+from tasks.speech.normalize import normalizer_from_facts
+from tasks.speech.recordings import Recording, load, split_at_pauses
 from tasks.speech.search.beam import BeamSearch, Hypothesis
 from tasks.speech.sound import SUFFIXES
+from tasks.speech.transcription import RecognizedChunk, Transcription, locate_words
 from tasks.speech.units import EOS
 
-FORMS = (*SUFFIXES, ".mfc")
+FILE_SUFFIXES = (*SUFFIXES, ".mfc")
+Chunk = tuple[float, np.ndarray]  # start in seconds, signal
 
 
-class Word(NamedTuple):
-    """A word, when it was said in seconds, and the mean probability of its units there."""
+class RecordingPredictor(Predictor[Recording, Transcription]):
+    """Recognizes recordings.
 
-    word: str
-    start: float
-    end: float
-    confidence: float
-
-
-class Transcriber:
-    """Reads recordings and writes them down.
+    A record is the path of a file, or a pair (samples, rate): samples (N,) or (N, channels) in [-1, 1].
 
     Args:
-        net: a trained network of this task.
-        facts: what its checkpoint knows of the data: front end, normaliser, units.
+        module: trained module of the task.
+        facts: what its checkpoint records about the training data: front end, normalizer, units.
         search: finds the text.
-        max_seconds: a longer recording is cut into pieces of at most so long, at its quietest moments.
-        batch_size: pieces that are read at once.
-        pictures: a folder for pictures of the attention, one a recording; None for none.
+        max_seconds: longer recordings are split into chunks of at most this duration, at quiet moments.
+        batch_size: number of recordings that are read at once, and of chunks in a forward pass.
+        data: see ``Predictor``.
+
+    Raises:
+        UserError: for a value out of range.
     """
 
     def __init__(
         self,
-        net: Recogniser,
+        module: SpeechRecognition,
         facts: Mapping[str, Any],
+        *,
         search: BeamSearch,
-        max_seconds: float = 20.0,
-        batch_size: int = 8,
-        pictures: str | None = None,
+        max_seconds: float,
+        batch_size: int,
+        data: Callable[[], Any] | None = None,
     ) -> None:
-        if max_seconds <= 0 or batch_size < 1:
-            raise UserError(
-                f"predict.max_seconds={max_seconds} must be above 0 and predict.batch_size={batch_size} at least 1"
-            )
-        self.net, self.search = net.eval(), search
-        self.frontend = frontends.from_facts(facts["frontend"])
-        self.normaliser = normalisers.from_facts(facts["normaliser"])
-        self.max_seconds, self.batch_size = max_seconds, batch_size
-        self.pictures = Path(pictures) if pictures else None
+        super().__init__(module, facts, batch_size=batch_size, data=data)
+        if max_seconds <= 0:
+            raise UserError(f"predict.max_seconds must be above 0, got {max_seconds}")
+        self.search, self.max_seconds, self.chunks_per_pass = search, max_seconds, batch_size
+        self.recognizer: Recognizer = module.net
+        self.frontend = frontend_from_facts(facts["frontend"])
+        self.normalizer = normalizer_from_facts(facts["normalizer"])
+        self.seconds_per_position = self.recognizer.encoder.factor / self.frontend.frames_per_second
 
-    def read(self, path: str) -> Iterator[Path]:
-        """The recordings: a file, all of a folder, or with ``-`` the paths that standard input lists, one a line.
+    def read(self, path: str) -> Iterator[Recording]:
+        """Yield a recording, all recordings of a folder, or for ``-`` those whose paths standard input lists.
 
-        Raises UserError for a folder without any.
+        Raises UserError for a folder without recordings.
         """
         if path == "-":
-            yield from (Path(line.strip()) for line in sys.stdin if line.strip())
+            yield from (self.as_record(line.strip()) for line in sys.stdin if line.strip())
         elif Path(path).is_dir():
-            found = sorted(file for file in Path(path).rglob("*") if file.suffix.lower() in FORMS)
-            if not found:
-                raise UserError(f"input={path} holds no recording; a name should end in one of {', '.join(FORMS)}")
-            yield from found
+            files = sorted(file for file in Path(path).rglob("*") if file.suffix.lower() in FILE_SUFFIXES)
+            if not files:
+                raise UserError(f"input={path} contains no recordings; names must end in {', '.join(FILE_SUFFIXES)}")
+            yield from map(self.as_record, files)
         else:
-            yield Path(path)
+            yield self.as_record(path)
 
-    def predict(self, records: Iterable[Path]) -> Iterator[dict[str, Any]]:
-        """For every recording: text, confidence, seconds, words with their times, and notes on what is unusual."""
-        for path in records:
-            yield self._transcribe(path)
+    def as_record(self, given: Any) -> Recording:
+        """Return the recording for a path or a pair (samples, rate). Raises UserError for anything else."""
+        if isinstance(given, Recording):
+            return given
+        if isinstance(given, (str, Path)):
+            return Recording(str(given), Path(given))
+        if isinstance(given, (tuple, list)) and len(given) == 2 and isinstance(given[1], (int, np.integer)):
+            samples, rate = np.asarray(given[0]), int(given[1])
+            if samples.ndim in (1, 2) and np.issubdtype(samples.dtype, np.floating) and rate > 0:
+                return Recording("samples", None, samples.astype(np.float32), rate)
+        raise UserError(
+            "a recording must be the path of a file, or a pair (samples, rate): samples of type float in [-1, 1] with "
+            f"shape (N,) or (N, channels), and a whole number of samples a second; got {type(given).__name__}"
+        )
 
-    def _transcribe(self, path: Path) -> dict[str, Any]:
-        recording = self.frontend.read(str(path))
-        notes, silent = notes_of(path, recording, self.frontend)
-        told: dict[str, Any] = {"audio": str(path)}
-        if silent:
-            return {**told, "text": "", "confidence": 1.0, "words": [], "notes": notes}
-        pieces = cut_at_pauses(recording, self.frontend, self.max_seconds)
-        if len(pieces) > 1:
-            notes.append(f"longer than {self.max_seconds:g} s: read in {len(pieces)} pieces, cut at quiet moments")
-        read = [
-            one
-            for at in range(0, len(pieces), self.batch_size)
-            for one in self._read(pieces[at : at + self.batch_size])
+    def run(self, records: list[Recording], attention: bool) -> list[Transcription]:
+        loaded = [load(record, self.frontend) for record in records]
+        chunks = [[] if one.empty else split_at_pauses(one.signal, self.frontend, self.max_seconds) for one in loaded]
+        recognized = self._recognize([chunk for some in chunks for chunk in some], attention)
+        return [
+            Transcription(record.name, [*one.notes, *self._notes(len(some))], [next(recognized) for _ in some])
+            for record, one, some in zip(records, loaded, chunks, strict=True)
         ]
-        words = [word for found, _ in read for word in found]
-        confidences = [confidence for _, confidence in read]
-        if self.pictures:
-            self._draw(path, pieces[0])
+
+    def answer(self, result: Transcription) -> dict[str, Any]:
+        """Return text, confidence, the words with their times in seconds, and notes about the recording."""
+        words = [word for chunk in result.chunks for word in chunk.words]
         return {
-            **told,
+            "audio": result.name,
             "text": " ".join(word.word for word in words),
-            "confidence": round(float(np.prod(confidences)), 4),
+            "confidence": round(float(np.prod([chunk.confidence for chunk in result.chunks])), 4),
             "words": [{**word._asdict(), "confidence": round(word.confidence, 4)} for word in words],
-            "notes": notes,
+            "notes": result.notes,
         }
 
-    @torch.no_grad()
-    def _read(self, pieces: Sequence["tuple[float, np.ndarray]"]) -> Iterator[tuple[list[Word], float]]:
-        """Words of some pieces, each with the share that its text has of all that the search found."""
-        batch = SpeechBatch.of([self._features(samples) for _, samples in pieces])
-        encoded = self.net.encode(batch.features, batch.lengths)
-        log_probs = self.net.ctc_log_probs(encoded)
-        found = self.search(self.net, encoded)
-        for number, (start, _) in enumerate(pieces):
+    def weights(self, result: Transcription) -> dict[str, AttentionWeights]:
+        """Return the decoder's attention, mean over heads: output units x frames of the encoder.
+
+        The last unit of a chunk is its end. The frames are those of all chunks; a unit has weight 0 outside its chunk.
+        """
+        name = f"decoder.{self.recognizer.decoder.attention_layer}"
+        labels = [label for chunk in result.chunks for label in self._labels(chunk)]
+        times = np.concatenate([np.zeros((0, 2)), *(self._frame_times(chunk) for chunk in result.chunks)])
+        weights = np.zeros((len(labels), len(times)), np.float32)
+        row = column = 0
+        for chunk in result.chunks:
+            height, width = chunk.required_weights().shape
+            weights[row : row + height, column : column + width] = chunk.required_weights().numpy()
+            row, column = row + height, column + width
+        return {
+            name: AttentionWeights(name, weights, (Axis("units", tuple(labels)), Axis("frames", coordinates=times)))
+        }
+
+    def picture(self, result: Transcription) -> Picture:
+        """Return a picture of the first chunk: the features, and below them the attention of every output unit."""
+        name = Path(result.name).stem
+        if not result.chunks:
+            return Picture(name, f"<p>{', '.join(result.notes)}</p>")
+        chunk = result.chunks[0]
+        seconds = len(chunk.features) / self.frontend.frames_per_second
+        text = self.recognizer.units.decode(chunk.units)
+        figure = draw_alignment(chunk.features, chunk.required_weights(), self._labels(chunk), seconds, text)
+        return Picture.from_figure(name, figure)
+
+    def labelled_batches(self, path: str) -> Iterable[SpeechBatch]:
+        """Yield batches of a list of recordings in JSON Lines, or of a folder with ``*.trans.txt``.
+
+        Raises UserError as ``read_labelled`` does.
+        """
+        units = self.recognizer.units
+        for batch in read_labelled(Path(path), self.frontend, self.normalizer, units, self.chunks_per_pass):
+            yield batch.to(self.device)
+
+    def _notes(self, num_chunks: int) -> list[str]:
+        if num_chunks < 2:
+            return []
+        return [f"longer than {self.max_seconds:g} s: recognized in {num_chunks} chunks, split at quiet moments"]
+
+    def _recognize(self, chunks: list[Chunk], attention: bool) -> Iterator[RecognizedChunk]:
+        for at in range(0, len(chunks), self.chunks_per_pass):
+            yield from self._recognize_batch(chunks[at : at + self.chunks_per_pass], attention)
+
+    def _recognize_batch(self, chunks: list[Chunk], attention: bool) -> Iterator[RecognizedChunk]:
+        features = [self.normalizer(self.frontend.features(signal)) for _, signal in chunks]
+        batch = SpeechBatch.of(features).to(self.device)
+        encoded = self.recognizer.encode(batch.features, batch.lengths)
+        log_probs = self.recognizer.ctc_log_probs(encoded).cpu()
+        found = self.search(self.recognizer, encoded)
+        for number, (start, _) in enumerate(chunks):
             texts = found[number] or [Hypothesis([], 0.0)]
-            share = torch.tensor([one.score for one in texts]).softmax(dim=0)[0]
-            yield self._words(texts[0].units, log_probs[number, : encoded.lengths[number]], start), float(share)
+            units, length = texts[0].units, encoded.lengths[number]
+            words = locate_words(
+                units, self.recognizer.units, log_probs[number, :length], start, self.seconds_per_position
+            )
+            confidence = float(torch.tensor([one.score for one in texts]).softmax(dim=0)[0])
+            one = EncodedSpeech(encoded.memory[number : number + 1, :length], encoded.lengths[number : number + 1])
+            weights = self._attention_weights(units, one) if attention else None
+            yield RecognizedChunk(start, features[number], units, words, confidence, weights)
 
-    def _words(self, units: list[int], log_probs: Tensor, start: float) -> list[Word]:
-        """The words that some units make, with the times of CTC's best path for them."""
-        spans = align(log_probs, units)
-        position = int(self.net.encoder.factor) / self.frontend.frames_per_second  # type: ignore[arg-type]
-        words = []
-        for members in self.net.units.words(units):
-            text = self.net.units.decode([units[place] for place in members])
-            if not spans:  # nothing can be aligned: too many units for the positions
-                words.append(Word(text, round(start, 3), round(start + len(log_probs) * position, 3), 0.0))
-                continue
-            first, last = spans[members[0]], spans[members[-1]]
-            sure = float(np.mean([spans[place].probability for place in members]))
-            begin, end = (round(start + place * position, 3) for place in (first.start, last.end))
-            words.append(Word(text, begin, end, sure))
-        return words
+    def _attention_weights(self, units: list[int], encoded: EncodedSpeech) -> torch.Tensor:
+        decoder = self.recognizer.decoder
+        inputs = torch.tensor([[EOS, *units]], device=self.device)
+        return decoder.attention_weights(inputs, decoder.project_memory(encoded))[0].cpu()
 
-    def _features(self, samples: np.ndarray) -> Tensor:
-        return self.normaliser(self.frontend.features(samples))
+    def _labels(self, chunk: RecognizedChunk) -> list[str]:
+        return [*(self.recognizer.units.names[unit] for unit in chunk.units), "end"]
 
-    @torch.no_grad()
-    def _draw(self, path: Path, piece: tuple[float, np.ndarray]) -> None:
-        """The picture of a recording, of its first piece where it has several."""
-        assert self.pictures
-        figure = draw_attention_of(self.net, self.search, self._features(piece[1]), self.frontend.frames_per_second)
-        try:
-            self.pictures.mkdir(parents=True, exist_ok=True)
-            figure.savefig(self.pictures / f"{path.stem}.png", dpi=120)
-        except OSError as error:
-            raise UserError(f"predict.pictures={self.pictures} cannot be written to: {error.strerror}") from error
-
-
-@torch.no_grad()
-def draw_attention_of(net: Recogniser, search: BeamSearch, features: Tensor, frames_per_second: float) -> Any:
-    """A figure of what the decoder looked at while it wrote the best text of one utterance, features (T, F)."""
-    encoded = net.encode(features[None], torch.tensor([len(features)]))
-    units = search(net, encoded)[0][0].units
-    weights = net.decoder.weights(torch.tensor([[EOS, *units]]), net.decoder.remember(encoded))[0]  # type: ignore[operator]
-    names = [net.units.names[unit] for unit in units] + ["end"]
-    return draw_alignment(features, weights, names, len(features) / frames_per_second, net.units.decode(units))
+    def _frame_times(self, chunk: RecognizedChunk) -> np.ndarray:
+        """Return start and end of every encoder position in seconds, (S, 2)."""
+        places = np.arange(chunk.required_weights().shape[1])[:, None]
+        return chunk.start + np.concatenate([places, places + 1], axis=1) * self.seconds_per_position

@@ -1,10 +1,10 @@
-"""Waveforms from files: wav, flac and what else libsndfile reads, as one channel at the rate that was asked for."""
+"""Waveforms from sound files (wav, flac and the other formats of libsndfile): one channel at a requested rate."""
 
 # N samples
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,36 +13,40 @@ from suite.errors import UserError
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff")
 
 
-def read_sound(path: Path, rate: int) -> np.ndarray:
-    """Samples in [-1, 1], float32 (N,), channels averaged, resampled to ``rate``.
+class SoundFormat(NamedTuple):
+    """Number of channels, and samples a second."""
 
-    Raises UserError, naming the file, where it cannot be read, has no sound in it, or holds what is no number.
+    channels: int
+    rate: int
+
+
+def read_sound(path: Path, rate: int) -> np.ndarray:
+    """Read a file as samples in [-1, 1], float32 (N,): the mean of its channels, resampled to ``rate``.
+
+    Raises UserError, naming the file, if it cannot be read or holds NaN or infinite samples.
     """
-    samples, found = _read(path)
+    soundfile = _soundfile()
+    try:
+        samples, found = soundfile.read(str(path), dtype="float32")
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise _unreadable(path, error) from error
+    return to_mono(samples, int(found), rate, str(path))
+
+
+def to_mono(samples: np.ndarray, found: int, rate: int, name: str) -> np.ndarray:
+    """Average the channels of samples (N,) or (N, channels) and resample them from rate ``found`` to ``rate``.
+
+    Raises UserError with ``name`` for NaN or infinite samples.
+    """
     if samples.ndim == 2:
         samples = samples.mean(axis=1)
     if not np.isfinite(samples).all():
-        raise UserError(f"{path} holds samples that are no numbers (NaN or infinite); record or convert it again")
+        raise UserError(f"{name} holds samples that are NaN or infinite; record or convert it again")
     return resample(samples, found, rate)
 
 
-def describe(path: Path, rate: int) -> list[str]:
-    """What is done to a file on its way to one channel at ``rate``, in words; nothing where it is such a file."""
-    info = _info(path)
-    notes = [f"{info.channels} channels averaged"] if info.channels > 1 else []
-    return (
-        [*notes, f"resampled from {info.samplerate} to {rate} samples a second"] if info.samplerate != rate else notes
-    )
-
-
-def seconds_of(path: Path) -> float:
-    """How long a file lasts, by its header; raises UserError as ``read_sound`` does."""
-    info = _info(path)
-    return float(info.frames) / float(info.samplerate)
-
-
 def resample(samples: np.ndarray, found: int, rate: int) -> np.ndarray:
-    """Samples at another rate, band-limited (torchaudio's windowed sinc); the same array where the rates agree."""
+    """Resample with a band-limited filter (torchaudio's windowed sinc); equal rates return the same array."""
     if found == rate or len(samples) == 0:
         return samples
     import torch
@@ -51,30 +55,28 @@ def resample(samples: np.ndarray, found: int, rate: int) -> np.ndarray:
     return resampled
 
 
+def sound_format(path: Path) -> SoundFormat:
+    """Read the format of a file from its header. Raises UserError as ``read_sound`` does."""
+    info = _info(path)
+    return SoundFormat(int(info.channels), int(info.samplerate))
+
+
+def duration(path: Path) -> float:
+    """Read the duration of a file in seconds from its header. Raises UserError as ``read_sound`` does."""
+    info = _info(path)
+    return float(info.frames) / float(info.samplerate)
+
+
 @lru_cache(maxsize=8)
 def _resampler(found: int, rate: int) -> Any:
-    """The filters between two rates, which take longer to make than a short recording to resample."""
-    try:
-        from torchaudio.transforms import Resample
-    except ImportError as error:
-        raise UserError(
-            f"resampling from {found} to {rate} samples a second needs torchaudio, which is not installed; add the "
-            "extra: pip install -e '.[speech]'"
-        ) from error
+    """The filters between two rates; computing them takes longer than resampling a short recording."""
+    from torchaudio.transforms import Resample
+
     return Resample(found, rate)
 
 
-def _read(path: Path) -> tuple[np.ndarray, int]:
-    soundfile = _library()
-    try:
-        samples, rate = soundfile.read(str(path), dtype="float32")
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise _unreadable(path, error) from error
-    return samples, int(rate)
-
-
 def _info(path: Path) -> Any:
-    soundfile = _library()
+    soundfile = _soundfile()
     try:
         return soundfile.info(str(path))
     except (soundfile.LibsndfileError, OSError) as error:
@@ -83,18 +85,19 @@ def _info(path: Path) -> Any:
 
 def _unreadable(path: Path, error: Exception) -> UserError:
     if not path.is_file():
-        return UserError(f"{path} does not exist; correct the path, or leave the utterance out")
+        return UserError(f"{path} does not exist; correct the path, or remove the utterance")
     return UserError(
         f"{path} cannot be read as sound: {str(error).rpartition(': ')[2]} "
-        f"Its header may be damaged; it should be one of {', '.join(SUFFIXES)}. Convert it, or leave it out"
+        f"The file may be damaged, or have another format than {', '.join(SUFFIXES)}. Convert it, or remove it"
     )
 
 
-def _library() -> Any:
+def _soundfile() -> Any:
     try:
         import soundfile
-    except (ImportError, OSError) as error:  # OSError: a wheel without libsndfile inside
+    except OSError as error:  # the package is installed without the C library libsndfile
         raise UserError(
-            f"reading sound needs the package soundfile ({error}); install the extra: pip install -e '.[speech]'"
+            f"the package soundfile does not find the library libsndfile ({error}). Install libsndfile with the "
+            "package manager of your system"
         ) from error
     return soundfile

@@ -1,18 +1,16 @@
-"""What a recogniser writes: characters, words or pieces of words, as numbers."""
+"""Output units of a recognizer: characters or words, numbered."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
-from suite.errors import UserError, did_you_mean
-
-BLANK, EOS, UNKNOWN = 0, 1, 2  # CTC's blank, which also pads; start and end of a text; what training never saw
+BLANK, EOS, UNKNOWN = 0, 1, 2  # CTC blank, also padding; start and end of a text; units not in the training texts
 SPECIAL = ("<blank>", "<eos>", "<unk>")
 
 
 class Units:
-    """A vocabulary of the training texts: special units first, then its own in order.
+    """A vocabulary of output units. The special units have the numbers 0 to 2.
 
-    Subclasses say how a text falls into units and how units become a text again.
+    A subclass defines how a text is split into units and how units become a text again.
     """
 
     kind: ClassVar[str] = ""
@@ -26,52 +24,51 @@ class Units:
 
     @classmethod
     def learn(cls, texts: Iterable[str]) -> "Units":
-        """The units of some texts."""
-        return cls([*SPECIAL, *sorted({unit for text in texts for unit in cls.cut(text)})])
+        """Return the units of some texts, in sorted order."""
+        return cls([*SPECIAL, *sorted({unit for text in texts for unit in cls.split(text)})])
 
     @staticmethod
-    def cut(text: str) -> list[str]:
-        """A text as its units."""
+    def split(text: str) -> list[str]:
+        """Split a text into units."""
         raise NotImplementedError
 
     def encode(self, text: str) -> list[int]:
-        """The numbers of a text's units; what is not in the vocabulary is ``UNKNOWN``."""
-        return [self._numbers.get(unit, UNKNOWN) for unit in self.cut(text)]
+        """Return the numbers of the units of a text; a unit that is not in the vocabulary becomes ``UNKNOWN``."""
+        return [self._numbers.get(unit, UNKNOWN) for unit in self.split(text)]
 
     def decode(self, numbers: Iterable[int]) -> str:
-        """The text of some numbers, special units left out."""
+        """Return the text of some numbers; special units are skipped."""
         raise NotImplementedError
 
     def words(self, numbers: Sequence[int]) -> list[list[int]]:
-        """Which places of ``numbers`` make each word."""
+        """Return the indices into ``numbers`` that make up each word."""
         raise NotImplementedError
 
-    def own(self, numbers: Iterable[int]) -> list[str]:
-        """The names of the units that are not special."""
-        return [self.names[number] for number in numbers if number >= len(SPECIAL)]
-
-    def unknown(self, text: str) -> list[str]:
-        """The units of a text that the vocabulary does not have."""
-        return sorted({unit for unit in self.cut(text) if unit not in self._numbers})
-
     def facts(self) -> dict[str, Any]:
-        """Plain values that make these units again with ``from_facts``."""
+        """Return plain values for ``vocabulary.units_from_facts``."""
         return {"kind": self.kind, "names": self.names}
+
+    def _regular_names(self, numbers: Iterable[int]) -> list[str]:
+        return [self.names[number] for number in numbers if number >= len(SPECIAL)]
 
 
 class Characters(Units):
-    """Every character, the blank between words too."""
+    """Single characters, including the space between words.
+
+    >>> Characters.split(" a  b ")
+    ['a', ' ', 'b']
+    """
 
     kind = "characters"
 
     @staticmethod
-    def cut(text: str) -> list[str]:  # noqa: D102
+    def split(text: str) -> list[str]:
         return list(" ".join(text.split()))
 
-    def decode(self, numbers: Iterable[int]) -> str:  # noqa: D102
-        return " ".join("".join(self.own(numbers)).split())
+    def decode(self, numbers: Iterable[int]) -> str:
+        return " ".join("".join(self._regular_names(numbers)).split())
 
-    def words(self, numbers: Sequence[int]) -> list[list[int]]:  # noqa: D102
+    def words(self, numbers: Sequence[int]) -> list[list[int]]:
         groups: list[list[int]] = [[]]
         for place, number in enumerate(numbers):
             if self.names[number] == " ":
@@ -82,39 +79,20 @@ class Characters(Units):
 
 
 class Words(Units):
-    """Whole words."""
+    """Whole words.
+
+    >>> Words.learn(["two one"]).encode("one three")
+    [3, 2]
+    """
 
     kind = "words"
 
     @staticmethod
-    def cut(text: str) -> list[str]:  # noqa: D102
+    def split(text: str) -> list[str]:
         return text.split()
 
-    def decode(self, numbers: Iterable[int]) -> str:  # noqa: D102
-        return " ".join(self.own(numbers))
+    def decode(self, numbers: Iterable[int]) -> str:
+        return " ".join(self._regular_names(numbers))
 
-    def words(self, numbers: Sequence[int]) -> list[list[int]]:  # noqa: D102
+    def words(self, numbers: Sequence[int]) -> list[list[int]]:
         return [[place] for place, number in enumerate(numbers) if number >= len(SPECIAL)]
-
-
-KINDS: dict[str, type[Units]] = {kind.kind: kind for kind in (Characters, Words)}
-
-
-def learn(kind: str, texts: Sequence[str], size: int) -> Units:
-    """The units of the training texts: ``characters``, ``words``, or ``subwords``, of which there are ``size``."""
-    if kind == "subwords":
-        from tasks.speech.subwords import Subwords
-
-        return Subwords.train(texts, size)
-    if kind not in KINDS:
-        raise UserError(f"data.units={kind} is not known.{did_you_mean(kind, [*KINDS, 'subwords'])}")
-    return KINDS[kind].learn(texts)
-
-
-def from_facts(facts: Mapping[str, Any]) -> Units:
-    """The units that a checkpoint remembers."""
-    if facts["kind"] == "subwords":
-        from tasks.speech.subwords import Subwords
-
-        return Subwords(facts["names"], facts["model"])
-    return KINDS[facts["kind"]](facts["names"])

@@ -6,7 +6,7 @@ import pytest
 
 import suite
 from suite.api.overrides import to_dotlist, to_overrides
-from suite.training.load import merge
+from suite.config.overrides import merge
 
 VALUES = {
     "text": "plain",

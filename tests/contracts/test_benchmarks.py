@@ -15,6 +15,12 @@ def test_every_file_but_the_timer_is_a_benchmark() -> None:
     assert set(FOLDER.glob("*.py")) - set(BENCHMARKS) == {FOLDER / "timing.py"}
 
 
+def test_the_readme_lists_every_benchmark() -> None:
+    assert set(re.findall(r"^\| `(\w+)\.py`", (FOLDER / "README.md").read_text(), re.MULTILINE)) == {
+        path.stem for path in BENCHMARKS
+    }
+
+
 @pytest.mark.slow  # minutes together: make slow
 @pytest.mark.benchmark
 @pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.stem)

@@ -2,10 +2,10 @@
 
 import inspect
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import hydra.utils
 import pytest
 import torch
 import yaml
@@ -13,8 +13,10 @@ import yaml
 from suite.api.tasks import tasks
 from suite.config.compose import compose
 from suite.config.packages import options
-from suite.training.build import _targets, build_data, build_module, build_trainer, instantiate
+from suite.training.build import build_data, build_module, build_trainer
+from suite.training.instantiate import instantiate, locate
 from suite.training.run.launch import launch
+from suite.training.trusted import trusted_config
 
 CONF = Path(__file__).parents[2] / "conf"
 TASKS = [task.name for task in tasks()]
@@ -74,10 +76,23 @@ def test_every_model_builds_and_learns_from_one_batch(task: str, model: str) -> 
     assert not silent, f"no gradient reaches {silent}"
 
 
-@pytest.mark.parametrize("group", ["trainer", "optim", "logger", "callbacks", "debug"])
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("data", "model", "task"))
+
+
+@pytest.mark.parametrize("group", GROUPS)
 def test_every_other_preset_composes(group: str) -> None:
+    assert options(group)
     for option in options(group):
-        compose(["task=graph", "data=graph/synthetic", f"{group}={option}"])
+        task = option.split("/")[0] if "/" in option else "graph"
+        assert compose([f"task={task}", f"data={task}/synthetic", f"{group}={option}"])["task_name"] == task
+
+
+def test_a_base_is_not_a_preset() -> None:
+    bases = [path.relative_to(CONF) for path in CONF.rglob("_*.yaml")]
+    assert bases
+    assert not [
+        base for base in bases if str(base.relative_to(base.parts[0]).with_suffix("")) in options(base.parts[0])
+    ]
 
 
 @pytest.mark.parametrize("experiment", options("experiment"))
@@ -94,12 +109,37 @@ def test_every_yaml_says_what_it_is_and_names_arguments_that_exist(path: Path) -
     text = path.read_text()
     assert any(line.startswith("#") and "@package" not in line for line in text.splitlines()[:2]), "describe the preset"
     config: Any = yaml.safe_load(text) or {}
-    for place, target in _targets(config, path.stem):
-        node = config
-        for key in place.split(".")[1:]:
-            node = node[key]
+    for node in nodes(config):
+        target = node["_target_"]
         arguments = {key: None for key in node if not key.startswith("_") and key != "defaults"}
-        parameters = inspect.signature(hydra.utils.get_object(target)).parameters
+        parameters = inspect.signature(locate(target, path.stem)).parameters
         takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
         unknown = [] if takes_any else [key for key in arguments if key not in parameters]
         assert not unknown, f"{target} has no argument {unknown}"
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """All mappings that name a class."""
+    if isinstance(value, dict):
+        if "_target_" in value:
+            yield value
+        for child in value.values():
+            yield from nodes(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from nodes(child)
+
+
+@pytest.mark.parametrize(("task", "data"), of_task("data"))
+def test_a_checkpoint_may_hold_every_data_preset(task: str, data: str) -> None:
+    config = compose([f"task={task}", f"data={data}", *OWN.get(data, [])])
+    assert trusted_config(config, "best.ckpt") == config
+
+
+@pytest.mark.parametrize("group", ["model", "experiment", "trainer", "optim", "schedule", "logger", "callbacks"])
+def test_a_checkpoint_may_hold_every_preset(group: str) -> None:
+    for option in options(group):
+        task = option.split("/")[0] if "/" in option else "graph"
+        words = [f"task={task}", f"{group}={option}"] if group != "experiment" else [f"experiment={option}"]
+        config = compose(words)
+        assert trusted_config(config, "best.ckpt") == config

@@ -62,9 +62,11 @@ TRAINING = {
     "tracking": "callbacks state config",
     "base_task_module": "batches processes schedule state config",
     "task_module": "base_task_module batches processes",
-    "build": "base_task_module callbacks config schedule",
-    "load": "base_task_module build state config",
-    "run": "base_task_module batches build callbacks compile config load processes state tracking schedule",
+    "instantiate": "",
+    "trusted": "base_task_module schedule",
+    "build": "base_task_module callbacks config instantiate schedule",
+    "load": "base_task_module build state config trusted",
+    "run": "base_task_module batches build callbacks compile config load processes state tracking trusted schedule",
     "": "base_task_module task_module callbacks schedule build load run",  # the public names
 }
 

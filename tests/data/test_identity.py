@@ -11,7 +11,7 @@ from suite.data.splits import Split
 
 def record(names: list[str], contents: list[str], train: list[int], val: list[int], test: list[int]) -> SampleRecord:
     split = Split(*(np.array(part, dtype=np.int64) for part in (train, val, test)))
-    return SampleRecord(digests(names), digests(contents), split, str(digest(*names, *contents)))
+    return SampleRecord(digests(names), digests(contents), split, str(digest(*names, *contents)), split.hash())
 
 
 NAMES, CONTENTS = ["a", "b", "c", "d", "e"], ["1", "2", "3", "4", "5"]

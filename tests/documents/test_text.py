@@ -1,4 +1,6 @@
-"""Sentences and words, against what a reader would say."""
+"""Sentences, words and character n-grams."""
+
+import zlib
 
 import pytest
 
@@ -37,9 +39,14 @@ def test_words(given: str, expected: list[str]) -> None:
     assert text.words(given) == expected
 
 
-def test_a_document_is_bounded_and_says_so() -> None:
-    sentences, cut = text.document("word " * 100_000, max_words=1_000, max_sentence=30)
-    assert (sum(map(len, sentences)), max(map(len, sentences)), cut) == (1_000, 30, True)
+def test_a_long_document_is_truncated() -> None:
+    sentences, truncated = text.document("word " * 100_000, max_words=1_000, max_sentence=30)
+    assert (sum(map(len, sentences)), max(map(len, sentences)), truncated) == (1_000, 30, True)
     assert text.document("a b. C d.", max_words=6, max_sentence=30) == ([["a", "b", "."], ["c", "d", "."]], False)
     assert text.document("a b. C d.", max_words=3, max_sentence=30) == ([["a", "b", "."]], True)
     assert text.document("x" * 9_000, max_words=9, max_sentence=9)[0] == [["x" * text.LONGEST_WORD]]
+
+
+def test_character_ngrams_include_the_bounds_of_the_word() -> None:
+    assert text.char_ngrams("a", 0) == []
+    assert text.char_ngrams("a", 2) == sorted([zlib.crc32(b"<a"), zlib.crc32(b"a>")])

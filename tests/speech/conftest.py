@@ -1,15 +1,20 @@
-"""What tests of speech need: a small network of each kind, and recordings on disk."""
+"""Small networks and sound files for the tests of speech."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from suite.config.compose import compose
-from suite.training.build import build_module
-from tasks.speech.models.recognizer import Recogniser
+from suite.training.build import build_data, build_module
+from tasks.speech.data import SpeechData
+from tasks.speech.models.encoder import EncodedSpeech
+from tasks.speech.models.recognizer import Recognizer
 from tasks.speech.units import SPECIAL
+from tasks.speech.utterances import Utterance
 from tests.cli.conftest import attn
 
 __all__ = ["attn"]
@@ -35,19 +40,36 @@ FACTS = {
 }
 
 
-def network(*overrides: str, model: str = "speech/ctc_attention") -> Recogniser:
-    """A small network in evaluation, its weights drawn from seed 0."""
+def network(*overrides: str, model: str = "speech/ctc_attention") -> Recognizer:
+    """A small network in evaluation mode with random weights."""
     torch.manual_seed(0)
     small = SMALL if model == "speech/ctc_attention" else SMALL_LAS
     config = compose(["task=speech", "data=speech/synthetic", f"model={model}", *small, *overrides])
     net = build_module(config, FACTS).net.eval()
-    assert isinstance(net, Recogniser)
+    assert isinstance(net, Recognizer)
     return net
 
 
+def encode_noise(net: Recognizer, *lengths: int) -> EncodedSpeech:
+    """Random features of some lengths, encoded."""
+    torch.manual_seed(1)
+    features = torch.randn(len(lengths), max(lengths), 5)
+    return net.encode(features, torch.tensor(lengths))
+
+
+def speech_data(*overrides: str) -> Any:
+    data = build_data(compose(["task=speech", *overrides]))
+    assert isinstance(data, SpeechData)
+    return data
+
+
+def utterance(name: str, text: str = "a b", speaker: str = "", split: str = "") -> Utterance:
+    return Utterance(name, (name,), text, speaker, split, 1.0)
+
+
 @pytest.fixture
-def write_sound(tmp_path: Path):
-    """Writes samples as a sound file below the test's folder; returns its path."""
+def write_sound(tmp_path: Path) -> Callable[..., Path]:
+    """Writes samples to a sound file below the folder of the test; returns its path."""
     soundfile = pytest.importorskip("soundfile")
 
     def write(name: str, samples: np.ndarray, rate: int = 8000) -> Path:

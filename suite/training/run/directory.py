@@ -51,6 +51,16 @@ def create(run_dir: str | None, task: str, root: str = "runs", reuse: bool = Fal
         raise UserError(f"run_dir={run_dir} cannot be written: {error.strerror}; name another directory") from error
 
 
+def make(run_dir: str) -> Path:
+    """Make a directory that a run is resumed or started in. Raises UserError if that is not possible."""
+    path = Path(run_dir)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"run_dir={run_dir} cannot be written: {error.strerror}; name another directory") from error
+    return path
+
+
 def write_config(path: Path, config: dict[str, Any]) -> None:
     """Write the resolved config as ``config.yaml``, whole or not at all."""
     _replace(path / "config.yaml", yaml.safe_dump(config, sort_keys=False))

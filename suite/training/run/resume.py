@@ -47,10 +47,14 @@ def named(resume: str, root: str = "runs") -> Path:
         named_so = [path.parent.parent]
     if len(named_so) != 1 or not (named_so[0] / "config.yaml").is_file():
         raise UserError(UNKNOWN.format(resume=resume, root=root))
-    found = named_so[0]
-    if (found / "result.json").exists():
-        raise UserError(f"the run in {found} has ended and has its result.json; start a new run")
-    return found
+    check_unfinished(named_so[0])
+    return named_so[0]
+
+
+def check_unfinished(run_dir: Path) -> None:
+    """Raise UserError if the run has ended."""
+    if (run_dir / "result.json").exists():
+        raise UserError(f"the run in {run_dir} has ended and has its result.json; start a new run")
 
 
 def saved(run_dir: Path, resume: str | None) -> tuple[Path, dict[str, Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from suite.errors import UserError
 
@@ -15,18 +15,19 @@ log = logging.getLogger(__name__)
 METRICS = "metrics.csv"
 
 
-def csv_logger(run_dir: Path, flush_every: int = 100) -> Logger:
-    """``metrics.csv`` in the run directory: one row a round of metrics, first column ``step``."""
-    path = run_dir / METRICS
-    kept = path.read_text() if path.exists() else ""  # of a run that goes on; Lightning would begin an empty file
-    logger = CSVLogger(run_dir, name="", version="", flush_logs_every_n_steps=flush_every)
-    with warnings.catch_warnings():  # the directory is this run's own and holds its config: nothing is overwritten
-        warnings.filterwarnings("ignore", message="Experiment logs directory")
-        assert logger.experiment is not None  # made here, while the warning is silenced
-    if kept:
-        path.write_text(kept)
-        logger.experiment.metrics_keys = next(csv.reader(kept.splitlines()))
-    return logger
+class CsvMetrics(CSVLogger):
+    """Writes ``metrics.csv`` in the run directory: one row for each round of metrics, the first column is ``step``."""
+
+    def __init__(self, run_dir: Path, flush_every: int = 100) -> None:
+        super().__init__(run_dir, name="", version="", flush_logs_every_n_steps=flush_every)
+        path = run_dir / METRICS
+        saved = path.read_text() if path.exists() else ""  # of a resumed run; Lightning begins an empty file
+        with warnings.catch_warnings():  # the directory is this run's and holds its config: nothing is overwritten
+            warnings.filterwarnings("ignore", message="Experiment logs directory")
+            experiment = self.experiment  # Lightning creates it here, while the warning is ignored
+        if saved:
+            path.write_text(saved)
+            experiment.metrics_keys = next(csv.reader(saved.splitlines()))
 
 
 def rewind(run_dir: Path, step: int) -> None:
@@ -47,17 +48,17 @@ def rewind(run_dir: Path, step: int) -> None:
             writer.writerows(kept)
 
 
-def tensorboard_logger(run_dir: Path) -> Logger:
-    """Event files in ``run_dir/tensorboard``; raises UserError where TensorBoard is not installed."""
-    try:
-        from torch.utils import tensorboard  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "logger=tensorboard needs TensorBoard; install it with: pip install 'attention-suite[tensorboard]'"
-        ) from error
-    from lightning.pytorch.loggers import TensorBoardLogger
+class TensorBoardEvents(TensorBoardLogger):
+    """Writes event files in ``run_dir/tensorboard``; raises UserError if TensorBoard is not installed."""
 
-    return TensorBoardLogger(run_dir, name="tensorboard", version="")
+    def __init__(self, run_dir: Path) -> None:
+        try:
+            from torch.utils import tensorboard  # noqa: F401
+        except ImportError as error:
+            raise UserError(
+                "logger=tensorboard needs TensorBoard; install it with: pip install 'attention-suite[tensorboard]'"
+            ) from error
+        super().__init__(run_dir, name="tensorboard", version="")
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.loggers import WandbLogger
 
 from suite.training.callbacks.signals import Interrupted
 from suite.training.state.checkpoint_file import BEST, LAST
@@ -21,63 +21,34 @@ PROBE_SECONDS = 3.0
 RUN_ID = "wandb-id.txt"
 
 
-def wandb_logger(
-    run_dir: Path,
-    project: str,
-    name: str | None = None,
-    group: str | None = None,
-    job_type: str | None = None,
-    tags: list[str] | None = None,
-    offline: bool = False,
-    checkpoints: bool = True,
-    finish_seconds: float = 30.0,
-) -> Logger:
-    """A W&B run inside the run directory, online where that works at once, else offline.
+class WandbRun(WandbLogger):
+    """A W&B run inside the run directory: online where that works at once, otherwise offline.
 
-    Without a key, or where the server does not answer within three seconds, the run is recorded offline under
-    ``run_dir/wandb``, a warning says why, and the command that uploads it later is printed. Nothing is lost and nothing
-    waits: W&B's own start-up would stop without a key and try a dead network for 90 seconds. A run that goes on keeps
-    its id, and so its curves.
+    Without a key, or if the server does not answer within three seconds, the run is recorded offline in
+    ``run_dir/wandb``. A warning gives the reason and the command that uploads it later. A resumed run has the same id,
+    and so one curve. A failure of W&B is reported once and does not stop training. W&B's own start would stop without a
+    key and try an unreachable network for 90 seconds.
 
     Args:
         group, job_type: of the W&B run; null takes WANDB_RUN_GROUP and WANDB_JOB_TYPE, which -m and sweeps set.
         checkpoints: upload best.ckpt and last.ckpt at the end.
-        finish_seconds: what closing may take; what the server has not taken by then stays for ``wandb sync``.
+        finish_seconds: time limit of closing; what the server has not received by then is left for ``wandb sync``.
     """
-    import wandb
 
-    reason = "offline=true was asked for" if offline else _why_offline(wandb)
-    settings = wandb.Settings(init_timeout=20, finish_timeout=finish_seconds, console="off", silent=True)
-    path = run_dir / RUN_ID
-    before = path.read_text().strip() if path.exists() else None
-    options: dict[str, Any] = {
-        "project": project,
-        "name": name or run_dir.name,
-        "group": group,
-        "job_type": job_type,
-        "tags": tags,
-        "dir": str(run_dir),
-        "settings": settings,
-        "id": before,
-    }
-    run: Any = None
-    if reason is None:
-        try:
-            run = wandb.init(mode="online", resume="allow" if before else None, **options)
-        except Exception as error:  # W&B's client has several families of errors, and none may stop a run
-            reason = f"W&B did not start ({(str(error).splitlines() or [type(error).__name__])[0]})"
-            wandb.teardown()  # its service process would call the id in use
-    if run is None:
-        run = wandb.init(mode="offline", **options)
-        log.warning("tracking offline: %s. Upload later with: wandb sync %s", reason, Path(run.dir).parent)
-    path.write_text(f"{run.id}\n")
-    return Tracked(run, checkpoints, finish_seconds)
-
-
-class Tracked(WandbLogger):
-    """A ``suite.training.tracking.loggers.Tracker``: one W&B run, whose failure is told once and costs nothing else."""
-
-    def __init__(self, run: Any, checkpoints: bool, finish_seconds: float) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        project: str,
+        name: str | None = None,
+        group: str | None = None,
+        job_type: str | None = None,
+        tags: list[str] | None = None,
+        offline: bool = False,
+        checkpoints: bool = True,
+        finish_seconds: float = 30.0,
+    ) -> None:
+        options = {"project": project, "name": name or run_dir.name, "group": group, "job_type": job_type, "tags": tags}
+        run = _start(run_dir, offline, finish_seconds, options)
         super().__init__(experiment=run)
         self.checkpoints, self.finish_seconds = checkpoints, finish_seconds
         self.folder, self.online, self.broken = Path(run.dir).parent, not run.offline, False
@@ -140,6 +111,29 @@ class Tracked(WandbLogger):
         except Exception as error:
             self.broken = True
             log.warning("W&B failed (%s: %s); the run goes on. %s", type(error).__name__, error, self._advice)
+
+
+def _start(run_dir: Path, offline: bool, finish_seconds: float, options: dict[str, Any]) -> Any:
+    """Start the run, or resume the one whose id is in the run directory."""
+    import wandb
+
+    reason = "offline=true was asked for" if offline else _why_offline(wandb)
+    path = run_dir / RUN_ID
+    before = path.read_text().strip() if path.exists() else None
+    settings = wandb.Settings(init_timeout=20, finish_timeout=finish_seconds, console="off", silent=True)
+    options = {**options, "dir": str(run_dir), "settings": settings, "id": before}
+    run: Any = None
+    if reason is None:
+        try:
+            run = wandb.init(mode="online", resume="allow" if before else None, **options)
+        except Exception as error:  # W&B's client has several families of errors, and none may stop a run
+            reason = f"W&B did not start ({(str(error).splitlines() or [type(error).__name__])[0]})"
+            wandb.teardown()  # its service process would call the id in use
+    if run is None:
+        run = wandb.init(mode="offline", **options)
+        log.warning("tracking offline: %s. Upload later with: wandb sync %s", reason, Path(run.dir).parent)
+    path.write_text(f"{run.id}\n")
+    return run
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:

@@ -1,39 +1,42 @@
-"""Hierarchical attention that weighs evidence: what phrases say of the classes, attended in their context."""
+"""A hierarchical attention network over the evidence of words and phrases."""
 
 # M words, T sentences, N documents, E width of a word, C classes
+
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
 from suite.attention.operators.dropout import dropout
 from suite.attention.ragged.segments import Segments
-from tasks.documents.batch import Spelling
-from tasks.documents.models.encoders import beside
-from tasks.documents.models.hierarchical import DocumentOutput, Pool, Pooling
+from tasks.documents.batch import DocumentBatch, Spelling
+from tasks.documents.models.encoders import add_neighbours
 from tasks.documents.models.ngram_evidence import NgramEvidence
+from tasks.documents.models.output import DocumentOutput, Pool, Pooling, require_weights
 
 
 class EvidenceAttentionNet(nn.Module):
-    """Words and sentences are attended as in HAN; what they hand on is a vector and their evidence for the classes.
+    """Attention over words and over sentences, as in HAN, whose values are a vector and evidence for the classes.
 
     hidden[i] = ReLU(L[word i - 1] + O[word i] + R[word i + 1] + b)       a convolution over one-hot words
-    evidence[i] = learnt weights * naive Bayes ratios of the runs ending in word i         (``NgramEvidence``)
+    evidence[i] = learnt weights * naive Bayes ratios of the n-grams that end at word i    (``NgramEvidence``)
     (sentence, its evidence) = attention over words of (hidden, evidence), the evidence times the number of words
     (document, its evidence) = attention over sentences of the same, the evidence times the number of sentences
     logits = W document + b + its evidence
 
-    With equal weights everywhere the evidence of a document is the sum over its words, which is NB-SVM (Wang & Manning
-    2012) with logistic loss; attention says, in context, which words and sentences count more. The convolution is that
-    of Johnson & Zhang 2015, section 2.2: three tables of embeddings and no product.
+    With equal weights the evidence of a document is the sum over its words, which is NB-SVM (Wang & Manning 2012) with
+    logistic loss; attention learns which words and sentences count more. The convolution is that of Johnson & Zhang
+    2015, section 2.2: the sum of three embeddings.
 
     Args:
         num_words, num_classes: from the data.
-        pooling: makes the pooling of either level from the width it pools.
+        pooling: builds the pooling of words and the pooling of sentences.
         embed_dim: E.
         max_ngrams, min_count: of ``NgramEvidence``.
-        dropout: on hidden vectors and the document's vector; ``word_dropout`` makes words unknown; while training.
+        dropout: of hidden vectors and document vectors in training.
+        word_dropout: probability that a word becomes the unknown word in training.
 
-    Shape: as ``HierarchicalAttentionNet``. ``observe`` must see the training part before training.
+    Shape: as ``HierarchicalAttentionNet``. ``observe`` has to be called with the training split before training.
     """
 
     def __init__(
@@ -60,27 +63,28 @@ class EvidenceAttentionNet(nn.Module):
         width = embed_dim * self.word_pooling.num_heads
         self.sentence_pooling = pooling(width + num_classes)
         self.output = nn.Linear(width * self.sentence_pooling.num_heads, num_classes)
-        self.observe = self.evidence.observe
+
+    def observe(self, batches: Iterable[DocumentBatch]) -> None:
+        """Count the n-grams of the training split."""
+        self.evidence.observe(batches)
 
     def forward(
         self, words: Tensor, sentences: Segments, documents: Segments, spelling: Spelling | None = None
     ) -> DocumentOutput:
-        """Classify every document."""
+        """Classify the documents."""
         if self.training and self.word_dropout:
             words = words * (torch.rand(words.shape, device=words.device) >= self.word_dropout)
-        hidden = beside(self.left(words), self.own(words), self.right(words), sentences).add(self.bias).relu()
+        hidden = add_neighbours(self.left(words), self.own(words), self.right(words), sentences).add(self.bias).relu()
         hidden = dropout(hidden, self.dropout, self.training)
         evidence = self.evidence(words, sentences, documents, spelling)
-        word, sentence, said = self._attend(self.word_pooling, hidden, evidence, sentences)
-        weights, document, said = self._attend(self.sentence_pooling, sentence, said, documents)
-        logits = self.output(dropout(document, self.dropout, self.training)) + said
-        return DocumentOutput(logits, word, weights)
+        word_weights, sentence, evidence = self._attend(self.word_pooling, hidden, evidence, sentences)
+        weights, document, evidence = self._attend(self.sentence_pooling, sentence, evidence, documents)
+        logits = self.output(dropout(document, self.dropout, self.training)) + evidence
+        return DocumentOutput(logits, word_weights, weights)
 
-    def _attend(
-        self, pooling: Pool, x: Tensor, evidence: Tensor, segments: Segments
-    ) -> tuple[Tensor | None, Tensor, Tensor]:
-        """Weights, pooled vectors of all heads, and the evidence of each segment, the mean over heads."""
-        context, weights = pooling(torch.cat([x, evidence], dim=1), segments=segments)
-        joint = context.unflatten(1, (pooling.num_heads, -1))
-        vectors, shares = joint.split([x.shape[1], evidence.shape[1]], dim=2)
-        return weights, vectors.flatten(1), shares.mean(dim=1) * segments.lengths[:, None]
+    def _attend(self, pooling: Pool, x: Tensor, evidence: Tensor, segments: Segments) -> tuple[Tensor, Tensor, Tensor]:
+        """Return weights, the pooled vectors of all heads, and the evidence of each segment (mean over the heads)."""
+        pooled = pooling(torch.cat([x, evidence], dim=1), segments=segments)
+        joint = pooled.context.unflatten(1, (pooling.num_heads, -1))
+        vectors, means = joint.split([x.shape[1], evidence.shape[1]], dim=2)
+        return require_weights(pooled), vectors.flatten(1), means.mean(dim=1) * segments.lengths[:, None]

@@ -1,6 +1,6 @@
-"""What single words and runs of two and three say of the classes, counted once in the training part."""
+"""Naive Bayes features of n-grams, counted once in the training split."""
 
-# M words, N documents, C classes, G features that are known: runs of words ("n-grams") and pieces of words
+# M words, N documents, C classes, G n-grams of words and of characters
 
 from collections.abc import Iterable, Iterator
 
@@ -11,24 +11,27 @@ from suite.attention.ragged.segments import Segments
 from tasks.documents.batch import DocumentBatch, Spelling
 
 ORDERS = (1, 2, 3)
-PIECES = 1 << 62  # keys of pieces stand from here on, behind those of all runs
-FREE = torch.iinfo(torch.int64).max  # the key of a place that no run has taken; sorts behind all others
+CHAR_NGRAMS = 1 << 62  # smallest key of a character n-gram; keys of n-grams of words are smaller
+FREE = torch.iinfo(torch.int64).max  # key of an entry without an n-gram; the largest key
 
 
 class NgramEvidence(nn.Module):
-    """The naive Bayes features of runs of one to three words, each with a weight that is learnt.
+    """Naive Bayes ratios of n-grams of one to three words, each with a learnt weight.
 
     ratio[g, c] = log((1 + n[g, c]) / |n[., c]|) - log((1 + n[g, not c]) / |n[., not c]|),
-    n[g, c] = training documents of class c that hold g;   evidence[i] = sum over the runs g that end in word i, and
-    stand there for the first time in their document, of weight[g] * ratio[g]   (Wang & Manning 2012, section 2.3)
+    n[g, c] = training documents of class c that contain g;   evidence[i] = sum over the n-grams g that end at word i,
+    for the first time in their document, of weight[g] * ratio[g]   (Wang & Manning 2012, section 2.3)
 
-    Where the words' spelling is given, the pieces of a word are runs too.
+    If the spelling of the words is given, their character n-grams are features too. Summed over a document this is
+    NB-SVM with logistic loss. ``observe`` counts; weights are 0 at first. N-grams do not cross sentences. No n-gram
+    contains a word that is not in the vocabulary.
 
-    Summed over a document it is their NB-SVM with logistic loss. ``observe`` counts; weights start at 0. Runs stay
-    within a sentence and are known if at least ``min_count`` training documents hold them and they are among the
-    ``max_ngrams`` most frequent. A word that is not in the vocabulary is part of no known run.
+    Args:
+        num_words, num_classes: from the data.
+        max_ngrams: number of n-grams, the most frequent ones.
+        min_count: number of training documents that must contain an n-gram.
 
-    Shape: a batch's words (M,), sentences, documents -> (M, C).
+    Shape: words (M,), sentences, documents of a batch -> (M, C).
     """
 
     keys: Tensor
@@ -45,7 +48,7 @@ class NgramEvidence(nn.Module):
     def forward(
         self, words: Tensor, sentences: Segments, documents: Segments, spelling: Spelling | None = None
     ) -> Tensor:
-        """Evidence of every word for every class."""
+        """Return the evidence of each word for each class."""
         document = documents.ids[sentences.ids]
         evidence = self.ratio.new_zeros(len(words), self.ratio.shape[1])
         for keys, ends in self._features(words, sentences, spelling):
@@ -59,7 +62,7 @@ class NgramEvidence(nn.Module):
 
     @torch.no_grad()
     def observe(self, batches: Iterable[DocumentBatch]) -> None:
-        """Count the training part and choose the runs that are known from now on."""
+        """Count the n-grams of the training split, and choose those that are features."""
         found, classes = [], []
         for batch in batches:
             document = batch.documents.ids[batch.sentences.ids]
@@ -74,24 +77,24 @@ class NgramEvidence(nn.Module):
         total = counts.sum(dim=1)
         frequent = (total >= self.min_count).nonzero().squeeze(1)
         most = torch.argsort(total[frequent], descending=True, stable=True)[: len(self.keys)]
-        kept = frequent[most].sort().values  # keys must be sorted
-        own, rest = counts[kept] + 1.0, (total[:, None] - counts)[kept] + 1.0
+        chosen = frequent[most].sort().values  # searchsorted needs sorted keys
+        own, rest = counts[chosen] + 1.0, (total[:, None] - counts)[chosen] + 1.0
         self.keys.fill_(FREE)
         self.ratio.zero_()
-        self.keys[: len(kept)] = keys[kept]
-        self.ratio[: len(kept)] = ((own / own.sum(0)).log() - (rest / rest.sum(0)).log()).to(self.ratio.dtype)
+        self.keys[: len(chosen)] = keys[chosen]
+        self.ratio[: len(chosen)] = ((own / own.sum(0)).log() - (rest / rest.sum(0)).log()).to(self.ratio.dtype)
 
     def _features(
         self, words: Tensor, sentences: Segments, spelling: Spelling | None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Keys, and the places of the words they belong to: of runs, order by order, and of pieces."""
+        """Yield keys and the indices of their words: of n-grams of words, order by order, then of character n-grams."""
         for order in ORDERS:
-            yield self._runs(words, sentences, order)
-        if spelling is not None and len(spelling.pieces):
-            yield spelling.pieces + PIECES, spelling.words.ids
+            yield self._ngrams(words, sentences, order)
+        if spelling is not None and len(spelling.ngrams):
+            yield spelling.ngrams + CHAR_NGRAMS, spelling.words.ids
 
-    def _runs(self, words: Tensor, sentences: Segments, order: int) -> tuple[Tensor, Tensor]:
-        """Keys of all runs of ``order`` known words, and the places of their last words."""
+    def _ngrams(self, words: Tensor, sentences: Segments, order: int) -> tuple[Tensor, Tensor]:
+        """Return the keys of all n-grams of ``order`` known words, and the indices of their last words."""
         key, whole = words, words > 0
         for back in range(1, order):
             before = words[: len(words) - back]
@@ -103,7 +106,7 @@ class NgramEvidence(nn.Module):
 
 
 def _first(values: Tensor) -> Tensor:
-    """Places at which a value stands for the first time, in order."""
+    """Return the indices of the first occurrence of each value, in order."""
     ordered, order = values.sort(stable=True)
     new = torch.ones_like(ordered, dtype=torch.bool)
     new[1:] = ordered[1:] != ordered[:-1]

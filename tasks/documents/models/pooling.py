@@ -1,4 +1,4 @@
-"""How rows of a segment become one vector: attention, and the controls that show what attention adds."""
+"""Poolings of the rows of a segment: attention, and controls without attention."""
 
 # M rows, N segments, E width, H heads
 
@@ -12,17 +12,18 @@ from suite.attention.build import build_edge_attention
 from suite.attention.functional import AttentionOutput
 from suite.attention.layers.pooling import SegmentPooling
 from suite.attention.ragged.segments import Segments, segment_sum, take_rows
-from tasks.documents.models.hierarchical import Pool
 
 
-def attention_pooling(embed_dim: int, attention: Mapping[str, Any], head_dim: int = 100, num_heads: int = 1) -> Pool:
-    """``SegmentPooling`` with the score of an attention config. Raises ValueError as ``build_edge_attention``."""
-    chosen = build_edge_attention(attention, num_heads=num_heads, head_dim=head_dim)
-    return SegmentPooling(embed_dim, chosen, num_heads, head_dim)
+class AttendedPooling(SegmentPooling):
+    """A ``SegmentPooling`` with the score of an attention config; raises ValueError for an invalid config."""
+
+    def __init__(self, embed_dim: int, attention: Mapping[str, Any], head_dim: int = 100, num_heads: int = 1) -> None:
+        chosen = build_edge_attention(attention, num_heads=num_heads, head_dim=head_dim)
+        super().__init__(embed_dim, chosen, num_heads, head_dim)
 
 
 class AveragePooling(nn.Module):
-    """The mean of every segment: HN-AVE (Yang et al. 2016, table 2). An empty segment gives zeros."""
+    """The mean of each segment: HN-AVE (Yang et al. 2016, table 2). An empty segment gives zeros."""
 
     num_heads = 1
 
@@ -30,15 +31,15 @@ class AveragePooling(nn.Module):
         super().__init__()
 
     def forward(self, x: Tensor, *, segments: Segments) -> AttentionOutput:
-        """Pool (M, E) to (N, E); the weights (M, 1) are equal in a segment."""
+        """Pool (M, E) to (N, E); the weights (M, 1) are equal within a segment."""
         share = (1.0 / segments.lengths.clamp(min=1)).to(x.dtype)
         return AttentionOutput(segment_sum(x, segments) * share[:, None], share[segments.ids][:, None])
 
 
 class MaxPooling(nn.Module):
-    """The largest value of every column: HN-MAX (Yang et al. 2016, table 2). An empty segment gives zeros.
+    """The largest value of each column: HN-MAX (Yang et al. 2016, table 2). An empty segment gives zeros.
 
-    ``weights`` (M, 1) is the share of columns that a row is the largest of.
+    ``weights`` (M, 1) is the fraction of columns in which a row has the largest value.
     """
 
     num_heads = 1
@@ -58,7 +59,7 @@ class MaxPooling(nn.Module):
 
 
 class LastState(nn.Module):
-    """The last row of every segment: what a recurrent network without attention hands on. An empty one gives zeros."""
+    """The last row of each segment: a recurrent network without attention. An empty segment gives zeros."""
 
     num_heads = 1
 

@@ -1,0 +1,1 @@
+"""Encoders, decoders and the recognizer that joins them."""

@@ -1,0 +1,1 @@
+"""Readers of public speech corpora and of a user's own recordings."""

@@ -1,0 +1,1 @@
+"""Beam search with CTC prefix scores and an n-gram language model, and CTC alignment."""

@@ -1,4 +1,4 @@
-"""A language model that is counted, not trained: n-grams of units with Witten-Bell's discount."""
+"""An n-gram language model with Witten-Bell smoothing, counted from the training transcripts."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,27 +8,30 @@ from torch import Tensor
 
 from tasks.speech.units import BLANK, EOS
 
-Context = tuple[int, ...]
+Context = tuple[int, ...]  # the last order - 1 units
 
 
 class NGram:
     """P(unit | the order - 1 units before it), interpolated with shorter contexts.
 
-    P(u | h) = (count(h u) + types(h) P(u | h')) / (count(h) + types(h)), h' without its first unit; at the bottom every
-    unit is equally likely   (Witten & Bell 1991, method C; Chen & Goodman 1999, section 2.6)
+    P(u | h) = (count(h u) + types(h) P(u | h')) / (count(h) + types(h)), where h' is h without its first unit; for the
+    empty context the shorter distribution is uniform   (Witten & Bell 1991, method C; Chen & Goodman 1999, section 2.6)
 
-    types(h) is how many units were seen behind h. A text begins with one ``EOS`` and ends with one; the blank has
-    probability 0.
+    types(h) is the number of different units seen after h. A text starts with one ``EOS`` and ends with one; the blank
+    has probability 0.
 
     Args:
         texts: numbers of units, without ``EOS``.
         num_units: V.
-        order: n, at least 1.
+        order: n.
+
+    Raises:
+        ValueError: if the order is below 1.
     """
 
     def __init__(self, texts: Iterable[Sequence[int]], num_units: int, order: int) -> None:
         if order < 1:
-            raise ValueError(f"the order of an n-gram must be at least 1, got {order}")
+            raise ValueError(f"order must be at least 1, got {order}")
         self.num_units, self.order = num_units, order
         self.counts: dict[Context, Counter[int]] = defaultdict(Counter)
         for text in texts:
@@ -37,17 +40,17 @@ class NGram:
                 for start in range(max(place - order + 1, 0), place + 1):
                     self.counts[tuple(units[start:place])][units[place]] += 1
         self.counts = dict(self.counts)
-        self._known: dict[Context, Tensor] = {}
+        self._cache: dict[Context, Tensor] = {}
 
     def context(self, units: Sequence[int]) -> Context:
-        """What is remembered of the units so far."""
+        """Return the units that the next probability depends on."""
         return tuple(units[max(len(units) - self.order + 1, 0) :]) if self.order > 1 else ()
 
     def log_probs(self, context: Context) -> Tensor:
-        """Log-probabilities of the next unit (V,)."""
-        if context not in self._known:
-            self._known[context] = self._probabilities(context).log().float()
-        return self._known[context]
+        """Return the log-probabilities of the next unit (V,)."""
+        if context not in self._cache:
+            self._cache[context] = self._probabilities(context).log().float()
+        return self._cache[context]
 
     def _probabilities(self, context: Context) -> Tensor:
         if context:
