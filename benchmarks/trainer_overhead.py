@@ -21,7 +21,9 @@ from timing import interleaved
 
 from suite.config.compose import compose
 from suite.training.batches.order import EpochOrder
-from suite.training.build import build_data, build_module, build_trainer
+from suite.training.build import build_callbacks, build_data, build_loggers, build_module, build_trainer
+from suite.training.callbacks.signals import StopSignals
+from suite.training.callbacks.validation import ValidateEpochs
 from tasks.graph.data import GraphData
 
 
@@ -37,8 +39,8 @@ def bare(config: dict[str, Any], data: GraphData, passes: int) -> Callable[[], o
             loss = module.loss(batch)
             loss.backward()
             optimizer.step()
-            metrics = {"train/loss": float(loss.detach()), **module.per_sample(batch, "val")}
-        assert metrics["val/accuracy"] >= 0
+            metrics = {"train/loss": float(loss.detach()), **module.measure(batch, "val")}
+        assert metrics["accuracy"] >= 0
 
     return run
 
@@ -48,11 +50,14 @@ def default(config: dict[str, Any], data: Any, steps: int, validates: bool = Tru
 
     def run() -> None:
         module = build_module(config, data.facts())
-        module.identity = {"config": config, "facts": data.facts()}
-        if not validates:
-            module.on_train_epoch_end = lambda: None  # type: ignore[method-assign]
-        with tempfile.TemporaryDirectory() as folder:
-            trainer = build_trainer(config, Path(folder))
+        with tempfile.TemporaryDirectory() as folder, StopSignals() as signals:
+            callbacks = build_callbacks(config, Path(folder) / "checkpoints", signals, module)
+            trainer = build_trainer(
+                config,
+                callbacks=[one for one in callbacks if validates or not isinstance(one, ValidateEpochs)],
+                loggers=build_loggers(config, Path(folder)),
+                limit_val_batches=0,
+            )
             with data.distributed(EpochOrder(trainer, config["seed"])):
                 trainer.fit(module, datamodule=data)
             assert trainer.global_step == steps

@@ -41,7 +41,6 @@ def bare(config: dict[str, Any], data: Any, steps: int) -> Callable[[], object]:
 
     def run() -> None:
         module = build_module(config, data.facts()).train()
-        module.metrics_of = lambda _: {}  # type: ignore[method-assign, attr-defined]
         optimizer = module._optim(module.parameters())
         averaging: list[WeightAveraging] = [instantiate(node, "averaging") for node in averages]
         for step, batch in enumerate(endless(data, steps), start=1):
@@ -83,7 +82,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"\n{'ms a step':14}  bare loop   default run   added")
     for task in options.tasks:
         config, data = prepared(task, steps, options.made_up or options.quick)
-        if not hasattr(build_module(config, data.facts()), "loss_of"):
+        if not hasattr(build_module(config, data.facts()), "compute_loss"):
             continue
         calls = {"bare": bare(config, data, steps), "default": default(config, data, steps, validates=False)}
         show(task, calls, rounds, steps)

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import lightning
 
+from suite.data.process_share import EvaluationShare
 from suite.data.readers import Reader
 from suite.data.source import Resolved
 from suite.errors import did_you_mean
@@ -39,6 +40,18 @@ def with_reader(init: Callable[..., None], reader: type[Reader], name: str) -> C
     return construct
 
 
+class Distribution(Protocol):
+    """Distributes batches over the processes of a run, as ``suite.training.batches.order.EpochOrder`` does."""
+
+    def training(self, loader: Iterable[Any]) -> Iterable[Any]:
+        """Return the training batches of this process."""
+        ...
+
+    def validation(self, loader: Iterable[Any]) -> Iterable[Any]:
+        """Return the validation batches of this process."""
+        ...
+
+
 class TaskData(lightning.LightningDataModule):
     """Base of data modules: finds the files, reads and splits them once, and records where they came from.
 
@@ -67,7 +80,7 @@ class TaskData(lightning.LightningDataModule):
         self.dir = Path(dir)
         self._files: Resolved | None = None
         self._provenance: dict[str, Any] | None = None
-        self._distribute: Callable[[Iterable[Any]], Iterable[Any]] | None = None
+        self._distribution: Distribution | None = None
 
     def prepare_data(self) -> None:
         """Find or download the files, in one process only. Raises UserError where that fails."""
@@ -103,22 +116,35 @@ class TaskData(lightning.LightningDataModule):
         raise NotImplementedError
 
     def train_dataloader(self) -> Iterable[Any]:
-        """Return the training batches of this process: all of them, or its share inside ``distributed``."""
+        """Return the training batches: all of them, or the share of this process inside ``distributed``."""
         batches = self.training_batches()
-        return batches if self._distribute is None else self._distribute(batches)
+        return batches if self._distribution is None else self._distribution.training(batches)
+
+    def val_dataloader(self) -> Iterable[Any]:
+        """Return the share of this process of the validation batches."""
+        batches = self.split_dataloader("val")
+        return EvaluationShare(batches) if self._distribution is None else self._distribution.validation(batches)
+
+    def test_dataloader(self) -> Iterable[Any]:
+        """Return the share of this process of the test batches."""
+        return EvaluationShare(self.split_dataloader("test"))
+
+    def predict_dataloader(self) -> Iterable[Any]:
+        """Return the share of this process of the test batches."""
+        return self.test_dataloader()
 
     @contextmanager
-    def distributed(self, distribute: Callable[[Iterable[Any]], Iterable[Any]]) -> Iterator[None]:
-        """Inside the context ``train_dataloader`` returns ``distribute(training_batches())``.
+    def distributed(self, distribution: Distribution) -> Iterator[None]:
+        """Inside the context, ``distribution`` selects the training and validation batches of this process.
 
-        The trainer passes a ``suite.training.batches.order.EpochOrder``, which gives each process its share of the
-        batches and makes their order a function of seed and epoch.
+        The trainer passes a ``suite.training.batches.order.EpochOrder``, whose order of the training batches is a
+        function of seed and epoch.
         """
-        self._distribute = distribute
+        self._distribution = distribution
         try:
             yield
         finally:
-            self._distribute = None
+            self._distribution = None
 
     def split_dataloader(self, split: str) -> Iterable[Any]:
         """Return the batches of ``train``, ``val`` or ``test``, always in the same order."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from suite.errors import UserError
-from suite.find.short import Watch, train
+from suite.find.short import train
 
 BETA = 0.9  # of the smoothed loss: about the last ten steps
 WORSE = 4.0  # times the best smoothed loss end the test
@@ -26,7 +26,7 @@ class Point(NamedTuple):
     smoothed: float
 
 
-class RangeTest(Watch):
+class RangeTest(pl.Callback):
     """Raises the rate exponentially from ``low`` to ``high`` over ``steps`` optimiser steps, and keeps the losses.
 
     rate_k = low (high / low)^(k / (steps - 1)). The loss is smoothed as v_k = b v_{k-1} + (1 - b) loss_k, divided by

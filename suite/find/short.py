@@ -1,4 +1,4 @@
-"""A few steps of real training that leave nothing behind."""
+"""A few steps of real training that write no files."""
 
 from contextlib import closing
 from typing import Any
@@ -11,32 +11,53 @@ from suite.training.callbacks.signals import Interrupted, StopSignals
 from suite.training.run.process import prepare
 
 
-class Watch(pl.Callback):
-    """Looks on, and heeds a signal at the end of a batch."""
+class StopOnSignal(pl.Callback):
+    """Raises Interrupted at the end of a batch if a signal arrived.
 
-    signals: StopSignals
+    Args:
+        signals: that are caught.
+    """
+
+    def __init__(self, signals: StopSignals) -> None:
+        self.signals = signals
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Raise Interrupted where Ctrl-C or SIGTERM came."""
+        """Raise Interrupted after Ctrl-C or SIGTERM."""
         if self.signals.number is not None:
             raise Interrupted(self.signals.number)
 
 
-def train(config: dict[str, Any], steps: int, watch: Watch, prepared: tuple[Any, Any] | None = None) -> None:
+def prepare_short(config: dict[str, Any]) -> tuple[Any, Any]:
+    """Return data and a new module of ``config``, without a schedule of the learning rate."""
+    return prepare({**config, "schedule": None})
+
+
+def train(config: dict[str, Any], steps: int, callback: pl.Callback, prepared: tuple[Any, Any] | None = None) -> None:
     """Train the module of ``config`` on its batches for ``steps`` optimiser steps, on one device.
 
-    Gradients are clipped and accumulated and numbers rounded as in a run; there is no schedule, no validation at the
-    end of an epoch, no checkpoint and no directory. ``prepared`` holds data and module where they are built already.
+    Clipping, accumulation and precision are those of a run. There is no schedule, no validation, no checkpoint and no
+    directory.
+
+    Args:
+        config: resolved config of a run.
+        steps: number of optimiser steps.
+        callback: that observes training.
+        prepared: what ``prepare_short(config)`` returned; None calls it.
+
+    Raises:
+        Interrupted: after Ctrl-C or SIGTERM.
     """
-    data, module = prepared or prepare(config)
-    module.schedule = None
-    module.on_train_epoch_end = lambda: None  # tasks validate there, which can take longer than all these steps
-    trainer = build_trainer({**config, "trainer": {**config["trainer"], "max_epochs": -1, "max_steps": steps}})
+    data, module = prepared or prepare_short(config)
     with StopSignals() as signals:
-        watch.signals = signals
-        trainer.callbacks += [signals, watch]  # type: ignore[attr-defined]
+        trainer = build_trainer(
+            config,
+            callbacks=[signals, StopOnSignal(signals), callback],
+            max_epochs=-1,
+            max_steps=steps,
+            limit_val_batches=0,
+        )
         order = EpochOrder(trainer, config["seed"], 0, config.get("prefetch", 0), config.get("resident", False))
         with closing(order), data.distributed(order):
             trainer.fit(module, datamodule=data)

@@ -12,8 +12,7 @@ import torch
 
 from suite.errors import UserError
 from suite.find import memory
-from suite.find.short import Watch, train
-from suite.training.run.process import prepare
+from suite.find.short import prepare_short, train
 
 GAIN = 1.05  # a doubling that gives less is none; the smallest size this near to the best is recommended
 
@@ -40,7 +39,7 @@ class _Full(Exception):  # noqa: N818
     """The bound on this process's memory is reached."""
 
 
-class Timed(Watch):
+class Timed(pl.Callback):
     """Counts samples and seconds from the end of the first batch on, which warms up, and looks at the memory.
 
     Args:
@@ -59,7 +58,6 @@ class Timed(Watch):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Take the time once the device has done its work."""
-        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         gpu = pl_module.device.type == "cuda"
         if gpu:
             torch.cuda.synchronize()
@@ -95,7 +93,7 @@ def search(
         raise UserError(f"steps={steps} must be at least 1")
     if bound is not None and bound <= 0:
         raise UserError(f"memory={bound:g} must be above 0 GiB")
-    prepared: tuple[Any, Any] | None = prepare(config)
+    prepared: tuple[Any, Any] | None = prepare_short(config)
     assert prepared is not None
     if len(prepared[0].train_dataloader()) <= 1:
         raise UserError(f"task={config['task_name']} trains on the whole set as one batch; there is no size to double")

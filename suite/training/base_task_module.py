@@ -1,15 +1,16 @@
-"""The Lightning side that all tasks share: a plain network inside, an optimiser, and one way to report metrics."""
+"""The base class of all task modules: a network, an optimiser with a schedule, and one way to report metrics."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import lightning.pytorch as pl
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from suite.training.batches.order import EvaluationShare
+from suite.data.module import TaskData
+from suite.data.process_share import EvaluationShare
 from suite.training.processes import sharded_weights
 from suite.training.processes.fsdp import FSDP2Strategy
 from suite.training.schedule import Schedule
@@ -19,63 +20,92 @@ OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 class BaseTaskModule(pl.LightningModule):
-    """Loss, metrics and optimiser around ``net``, a plain ``nn.Module`` that knows nothing of Lightning.
+    """Loss, metrics and optimiser around ``net``, a plain ``nn.Module`` that does not depend on Lightning.
 
-    A task writes ``training_step`` and calls ``report`` once for every round of validation: at the end of Lightning's
-    validation epoch, or, where one step is a whole epoch, straight after the step. It writes ``test_step`` and leaves
-    the figures of the split named by ``self.split`` in ``self.metrics`` as ``{"test/accuracy": ...}``.
+    It runs in any ``lightning.pytorch.Trainer``. A subclass writes ``training_step``, ``validation_step`` and
+    ``test_step`` as in Lightning, and logs the metrics of a split with ``log_metrics`` as ``{"test/accuracy": ...}``.
 
-    ``report`` replaces ``self.log``, whose bookkeeping costs 0.26 ms a call: as much as a small graph's whole backward.
+    ``report`` passes the metrics of one evaluation during training to loggers and callbacks: at the end of Lightning's
+    validation epoch, or after a training step that is a whole epoch. It replaces ``self.log`` there, which takes
+    0.26 ms for each call: as long as the backward pass of a small graph.
+
+    ``suite.training.build.build_module`` stores config and facts in ``hparams``, so that a checkpoint of any Trainer
+    can be loaded without further arguments.
+
+    Attributes:
+        uses_validation_loop: whether Lightning's validation loop validates during a run of ``attn train``. A subclass
+            that validates in ``validate_epoch`` or in ``training_step`` sets it to False.
+
+    Args:
+        net: the network.
+        optim: makes the optimiser from the parameters.
+        schedule: of the learning rate; None keeps it constant.
     """
 
-    def __init__(self, net: nn.Module, optim: OptimizerFactory) -> None:
+    uses_validation_loop: ClassVar[bool] = True
+
+    def __init__(self, net: nn.Module, optim: OptimizerFactory, schedule: Schedule | None = None) -> None:
         super().__init__()
         self.net = net
-        self.split = "test"
-        self.metrics: dict[str, float] = {}
-        self.identity: dict[str, Any] = {}  # config and facts, as plain values: what rebuilds this module
-        self.resident = False  # whether batches that stay the same are kept on the device
-        self.schedule: Schedule | None = None  # of the learning rate; none leaves it as it is
-        self._optim = optim
+        self._optim, self._schedule = optim, schedule
 
     def configure_model(self) -> None:
-        """Cut the weights over the processes, where the trainer says so; once."""
+        """Shard the weights over the processes, once, if the strategy requires it."""
         if isinstance(self.trainer.strategy, FSDP2Strategy) and not sharded_weights.sharded(self.net):
             sharded_weights.shard(self.net, self.trainer.strategy.device_mesh["data_parallel"])
 
+    def configure_optimizers(self) -> Any:
+        """Return the optimiser of the config for this module's parameters, with its schedule."""
+        optimizer = self._optim(self.parameters())
+        if self._schedule is None:
+            return optimizer
+        return self._schedule.attach(optimizer, self.trainer.estimated_stepping_batches)
+
     def on_test_start(self) -> None:
-        """Measure by whole weights: processes have batches of their own, and not as many."""
+        """Gather sharded weights: processes evaluate different batches, and different numbers of them."""
         sharded_weights.gather_weights(self.net)
 
     def on_test_end(self) -> None:
-        """Keep shards alone again."""
+        """Release the gathered weights."""
         sharded_weights.release_weights(self.net)
 
-    def configure_optimizers(self) -> Any:
-        """Complete the optimiser that the config names with this module's parameters, and its schedule."""
-        optimizer = self._optim(self.parameters())
-        return self.schedule.attach(optimizer, self.trainer.estimated_stepping_batches) if self.schedule else optimizer
+    on_validation_start = on_predict_start = on_test_start
+    on_validation_end = on_predict_end = on_test_end
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what rebuilds this module, so that a checkpoint is enough on its own."""
-        checkpoint.update(self.identity, schema=SCHEMA)
+        """Add config and facts, from which ``suite.load`` rebuilds this module."""
+        checkpoint.update(self.hparams, schema=SCHEMA)
+        checkpoint.pop(self.CHECKPOINT_HYPER_PARAMS_KEY, None)  # Lightning's copy of the same
+        checkpoint.pop(self.CHECKPOINT_HYPER_PARAMS_NAME, None)
 
-    def media(self, data: Any) -> dict[str, Any]:
-        """What a tracked run shows of its end beside metrics: tables (lists of dicts) and images (arrays), by name."""
+    def media(self, data: TaskData) -> dict[str, Any]:
+        """Return what a tracker shows of a finished run beside metrics: tables (lists of dicts) and images (arrays)."""
         return {}
 
     def unfinished(self) -> dict[str, Any]:
-        """What this process has gathered of the epoch so far, for a checkpoint in its middle; plain values, tensors."""
+        """Return what this process has collected in the current epoch, as plain values and tensors.
+
+        A checkpoint within an epoch contains it.
+        """
         return {}
 
     def resume(self, unfinished: dict[str, Any]) -> None:
-        """Take back what ``unfinished`` gave."""
+        """Restore what ``unfinished`` returned."""
+
+    def validate_epoch(self, batches: Iterable[Any]) -> None:
+        """Evaluate the validation split at the end of an epoch and report it; ``attn train`` calls this.
+
+        Does nothing, unless a subclass overrides it.
+
+        Args:
+            batches: the share of this process of the validation batches.
+        """
 
     @contextmanager
     def measuring(self) -> Iterator[None]:
-        """Measure and report inside: no dropout, no gradients, and averaged weights where a callback keeps some.
+        """Evaluation mode without gradients, with gathered weights, and averaged ones if a callback averages them.
 
-        A callback takes part by having ``measuring(module)``, a context.
+        A callback takes part with a method ``measuring(module)`` that returns a context manager.
         """
         was_training = self.net.training
         self.net.eval()
@@ -89,21 +119,40 @@ class BaseTaskModule(pl.LightningModule):
         self.net.train(was_training)
 
     def report(self, metrics: Mapping[str, float]) -> None:
-        """Hand one round of metrics, of the weights the module holds now, to the loggers and the callbacks that listen.
+        """Pass the metrics of the current weights to all loggers, and to callbacks as ``notify`` does.
 
-        A callback listens by having ``on_report(trainer, module, metrics)``, as selection and progress do.
+        All processes receive the metrics of the first one, so that all decide alike.
         """
-        if self.trainer.world_size > 1:  # all processes must decide alike, to the last bit
+        if self.trainer.world_size > 1:
             metrics = self.trainer.strategy.broadcast(dict(metrics))
         for logger in self.trainer.loggers:
             logger.log_metrics(dict(metrics), step=self.global_step)
+        self.notify(metrics)
+
+    def notify(self, metrics: Mapping[str, float]) -> None:
+        """Call ``on_report(trainer, module, metrics)`` of each callback that has it, as selection and progress do."""
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if (listen := getattr(callback, "on_report", None)) is not None:
                 listen(self.trainer, self, metrics)
 
+    def log_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Log metrics of a whole split with Lightning, in double precision.
 
-def evaluate(trainer: pl.Trainer, module: BaseTaskModule, data: Any, split: str) -> dict[str, float]:
-    """Measure ``module`` on one split through Lightning's test loop: ``{"<split>/accuracy": ...}``."""
-    module.split = split
-    trainer.test(module, dataloaders=EvaluationShare(data.split_dataloader(split)), verbose=False)
-    return module.metrics
+        They must be equal in all processes, as metrics of gathered results are.
+        """
+        device = self.device if self.device.type == "cuda" else torch.device("cpu")  # MPS has no float64
+        values = {name: torch.tensor(value, dtype=torch.float64, device=device) for name, value in metrics.items()}
+        self.log_dict(values, on_step=False, on_epoch=True, reduce_fx="max", sync_dist=True, batch_size=1)
+
+
+def evaluate(trainer: pl.Trainer, module: BaseTaskModule, data: TaskData, split: str) -> dict[str, float]:
+    """Return the metrics of a module on one split, ``{"val/accuracy": ...}``, from Lightning's test loop.
+
+    Args:
+        trainer: a Trainer without loggers, since Lightning logs all metrics of its test loop under ``test/``.
+        module: the module, with trained weights.
+        data: where ``split_dataloader(split)`` is.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+    """
+    (metrics,) = trainer.test(module, dataloaders=EvaluationShare(data.split_dataloader(split)), verbose=False)
+    return {f"{split}/{name.removeprefix('test/')}": float(value) for name, value in metrics.items()}

@@ -3,12 +3,14 @@
 import inspect
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
 from suite.console import ignore_deprecations
@@ -18,6 +20,7 @@ from suite.training.base_task_module import BaseTaskModule
 from suite.training.callbacks.checkpoints import Checkpoints, VerifiedCheckpointIO
 from suite.training.callbacks.guards import ProcessesAgree, StopOnNonFinite
 from suite.training.callbacks.signals import StopSignals
+from suite.training.callbacks.validation import ValidateEpochs
 from suite.training.instantiate import instantiate, locate
 
 # Lightning advertises at INFO in every Trainer; set here because importing it resets the level.
@@ -41,62 +44,83 @@ def build_data(config: Mapping[str, Any]) -> Any:
 
 
 def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> BaseTaskModule:
-    """The task's Lightning module around its network.
+    """Return the task's LightningModule around its network; ``hparams`` has ``config`` and ``facts``.
 
-    ``facts`` come from the data module (feature width, number of classes) or from a checkpoint; the network receives
-    those that its constructor names.
+    Args:
+        config: resolved config of a run.
+        facts: of the data module or of a checkpoint, for example the number of classes. The network receives those
+            that its constructor names.
+
+    Raises:
+        UserError: for a target that is not allowed, and for a wrong value or argument.
     """
     target = config["model"].get("_target_")
     known = inspect.signature(locate(target, "model")).parameters if target else {}
     net = instantiate(config["model"], "model", **{name: fact for name, fact in facts.items() if name in known})
     optim = instantiate(config["optim"], "optim")
     try:
-        optim(net.parameters())  # torch looks at the values only here
+        optim(net.parameters())  # torch checks the values only here
     except (TypeError, ValueError) as error:
         raise UserError(f"optim: {error}") from error
-    module = instantiate(config["module"], "module", net=net, optim=optim)
+    schedule = {"schedule": instantiate(config["schedule"], "schedule")} if config.get("schedule") else {}
+    module = instantiate(config["module"], "module", net=net, optim=optim, **schedule)
     if not isinstance(module, BaseTaskModule):
         raise UserError(
-            f"module._target_={config['module']['_target_']} is no suite.training.base_task_module.TaskModule"
+            f"module._target_={config['module']['_target_']} must be a subclass of suite.training.BaseTaskModule"
         )
-    if config.get("schedule"):
-        module.schedule = instantiate(config["schedule"], "schedule")
+    module.save_hyperparameters({"config": config, "facts": facts}, logger=False)
     return module
+
+
+def build_callbacks(
+    config: Mapping[str, Any], folder: Path, signals: StopSignals, module: BaseTaskModule
+) -> list[pl.Callback]:
+    """Return the callbacks of a run: those of the config, selection, guards, validation and checkpoints.
+
+    Args:
+        config: resolved config of the run.
+        folder: of its checkpoints.
+        signals: that end the run.
+        module: that is trained.
+    """
+    own = [instantiate(node, f"callbacks.{name}") for name, node in (config.get("callbacks") or {}).items()]
+    selection = [instantiate(config["selection"], "selection")] if config.get("selection") else []
+    validation = [] if module.uses_validation_loop else [ValidateEpochs()]
+    checkpoints = Checkpoints(folder, signals, config["seed"], **(config.get("checkpoints") or {}))
+    return [*own, *selection, signals, StopOnNonFinite(folder), ProcessesAgree(config), *validation, checkpoints]
+
+
+def build_loggers(config: Mapping[str, Any], run_dir: Path) -> list[Logger]:
+    """Return the loggers of the config, which write to ``run_dir``."""
+    nodes = (config.get("logger") or {}).items()
+    return [instantiate(node, f"logger.{name}", run_dir=run_dir) for name, node in nodes]
 
 
 def build_trainer(
     config: Mapping[str, Any],
-    run_dir: Path | None = None,
-    signals: StopSignals | None = None,
-    first: bool = True,
+    *,
+    callbacks: Sequence[pl.Callback] = (),
+    loggers: Sequence[Logger] = (),
     saved: tuple[Path, dict[str, Any]] | None = None,
+    distributed: bool = False,
+    **settings: Any,
 ) -> pl.Trainer:
-    """The Lightning trainer; with ``run_dir`` also its loggers and callbacks, which write there.
+    """Return the Lightning Trainer of a config.
 
     Args:
-        signals: that end the run; a run that nobody interrupts has none.
-        first: whether this is the process that writes; the others log nothing.
-        saved: the checkpoint to go on from, read and checked.
+        config: resolved config of a run.
+        callbacks: of the Trainer; it has no others.
+        loggers: of the Trainer; it has no others.
+        saved: path and content of the checkpoint to resume from.
+        distributed: whether to use the devices, nodes and strategy of the config; otherwise one device.
+        settings: arguments of ``lightning.pytorch.Trainer`` that replace those of the config.
     """
-    trainer = {**config["trainer"], "enable_checkpointing": run_dir is not None}
-    loggers: list[Any] = []
-    callbacks: list[Any] = []
+    arguments = dict(config["trainer"])
+    if not distributed:
+        devices = arguments["devices"]
+        arguments |= {"devices": devices if isinstance(devices, list) else 1, "num_nodes": 1, "strategy": "auto"}
+    arguments |= {"enable_checkpointing": any(isinstance(one, Checkpoint) for one in callbacks), **settings}
+    # The elastic agent starts the processes; Lightning would take the tasks of a SLURM job for its processes.
     workers = "TORCHELASTIC_RUN_ID" in os.environ
-    if run_dir is not None:
-        folder = run_dir / "checkpoints"
-        if first:
-            for name, node in (config.get("logger") or {}).items():
-                loggers.append(instantiate(node, f"logger.{name}", run_dir=run_dir))
-        for name, node in (config.get("callbacks") or {}).items():
-            callbacks.append(instantiate(node, f"callbacks.{name}"))
-        if config.get("selection"):
-            callbacks.append(instantiate(config["selection"], "selection"))
-        signals = signals or StopSignals()
-        callbacks += [signals, StopOnNonFinite(folder), ProcessesAgree()]
-        callbacks.append(Checkpoints(folder, signals, **(config.get("checkpoints") or {})))  # last, and it saves all
-    else:
-        trainer |= {"devices": trainer["devices"] if isinstance(trainer["devices"], list) else 1}
-        trainer |= {"num_nodes": 1, "strategy": "auto"}
-    # Lightning would take a SLURM job's tasks for its own processes; ours are the elastic agent's to start
     plugins = [TorchElasticEnvironment() if workers else LightningEnvironment(), VerifiedCheckpointIO(saved)]
-    return instantiate(trainer, "trainer", logger=loggers or False, callbacks=callbacks, plugins=plugins)
+    return instantiate(arguments, "trainer", logger=[*loggers] or False, callbacks=[*callbacks], plugins=plugins)

@@ -1,115 +1,145 @@
-"""Measuring sample by sample: rows first, metrics of all rows after."""
+"""The base class of tasks whose metrics are computed from per-sample results."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from suite.data.process_share import ProcessRank, gather
 from suite.training.base_task_module import BaseTaskModule, OptimizerFactory
-from suite.training.batches.order import EvaluationShare, ProcessRank, gather
-from suite.training.batches.resident import ResidentBatches
+from suite.training.schedule import Schedule
 
 SampleResults = Mapping[str, Tensor]
-SHOWN = 200  # rows of a table that is tracked
 
 
 class TaskModule(BaseTaskModule):
-    """A task whose metrics come from rows, one a sample: loss, right or wrong, place of the target, edits.
+    """A module whose metrics come from per-sample results: loss, correct or not, rank of the target, edits.
 
     A subclass writes three methods. ``compute_loss(batch)`` returns the training loss. ``per_sample(batch)`` returns
-    named tensors with one row per sample. ``compute_metrics(samples)`` computes the metrics of a split from the
-    per-sample results of all processes, so that neither the batch size nor the number of processes changes them.
+    named tensors with one row for each sample. ``compute_metrics(samples)`` computes the metrics of a split from the
+    per-sample results of all processes, so neither the batch size nor the number of processes changes them. A subclass
+    that fits something to the validation split, for example a temperature, does it in ``calibrate(samples)``.
 
-    The validation split is measured after every epoch, and any split when asked. Lightning's own validation loop is
-    left aside: it would skip an epoch that ``max_steps`` cuts short.
+    In a run of ``attn train``, ``validate_epoch`` evaluates the validation split after each epoch, because Lightning's
+    validation loop skips an epoch that ``max_steps`` ends early. In any other Trainer, Lightning's loop does.
     """
 
-    def __init__(self, net: nn.Module, optim: OptimizerFactory) -> None:
-        super().__init__(net, optim)
+    uses_validation_loop: ClassVar[bool] = False
+
+    def __init__(self, net: nn.Module, optim: OptimizerFactory, schedule: Schedule | None = None) -> None:
+        super().__init__(net, optim, schedule)
         self._losses: list[Tensor] = []
-        self._rows: list[SampleResults] = []
-        self._last: SampleResults = {}
-        self._kept: ResidentBatches | None = None
+        self._samples: list[SampleResults] = []
 
     def compute_loss(self, batch: Any) -> Tensor:
-        """What training makes small, a scalar."""
+        """Return the training loss of a batch, a scalar."""
         raise NotImplementedError
 
     def per_sample(self, batch: Any) -> SampleResults:
-        """What ``compute_metrics`` needs of each sample: tensors whose first dimension is the sample's."""
+        """Return what ``compute_metrics`` needs of each sample: tensors whose first dimension is the sample."""
         raise NotImplementedError
 
-    def compute_metrics(self, rows: SampleResults) -> dict[str, float]:
-        """The metrics of a split by name, without the split, from all its rows."""
+    def compute_metrics(self, samples: SampleResults) -> dict[str, float]:
+        """Return the metrics of a split by name, without the name of the split, from the results of all its samples."""
         raise NotImplementedError
+
+    def calibrate(self, samples: SampleResults) -> None:
+        """Fit what depends on the validation split. Called in training, before its metrics are computed."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """The loss of one batch."""
+        """Return the loss of one batch."""
         loss = self.compute_loss(batch)
         self._losses.append(loss.detach())
         return loss
 
-    def on_train_epoch_end(self) -> None:
-        """Measure the validation split by the weights that the epoch left, and report with the epoch's mean loss."""
-        losses, self._losses = gather([loss.cpu() for loss in self._losses]), []
+    def validate_epoch(self, batches: Iterable[Any]) -> None:
+        """Evaluate the validation split with the current weights; report it with the mean training loss of the epoch.
+
+        Args:
+            batches: the share of this process of the validation batches.
+        """
+        loss = self._mean_loss()
         with self.measuring():
-            figures = self.metrics_of(self._validation())
-            loss = float(torch.stack(losses).mean())
-            self.report({"train/loss": loss, **{f"val/{name}": value for name, value in figures.items()}})
+            samples = self._collect(batches)
+            self.calibrate(samples)
+            metrics = self.compute_metrics(samples)
+            self.report({"train/loss": loss, **{f"val/{name}": value for name, value in metrics.items()}})
 
-    def _validation(self) -> Iterable[Any]:
-        """This process's batches of the validation split; the same objects every epoch where the data are resident."""
-        if self._kept is not None:
-            return self._kept
-        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        batches = EvaluationShare(data.split_dataloader("val"))
-        if not self.resident:
-            return batches
-        self._kept = ResidentBatches(batches, self.device)
-        return self._kept
-
-    def media(self, data: Any) -> dict[str, Any]:
-        """A table of what was measured of the first samples of the split measured last, the test."""
-        rows = {name: row[:SHOWN].tolist() for name, row in self._last.items()}
-        return {
-            f"{self.split}/rows": [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
-        }
+    def on_train_epoch_end(self) -> None:
+        """Log the mean training loss, if ``validate_epoch`` has not reported it."""
+        if self._losses:
+            self.log_metrics({"train/loss": self._mean_loss()})
 
     def unfinished(self) -> dict[str, Any]:
-        """The losses of the epoch so far."""
+        """Return the losses of the epoch so far."""
         return {"losses": [loss.cpu() for loss in self._losses]}
 
     def resume(self, unfinished: dict[str, Any]) -> None:
-        """Go on with them."""
+        """Restore the losses of the epoch so far."""
         self._losses = [loss.to(self.device) for loss in unfinished["losses"]]
 
-    @torch.no_grad()
     def metrics_of(self, batches: Iterable[Any]) -> dict[str, float]:
-        """The metrics of these batches and those of the other processes, outside any loop of Lightning's."""
-        was_training = self.net.training
-        self.net.eval()
-        rows = [self.per_sample(batch.to(self.device)) for batch in batches]
-        self.net.train(was_training)
-        return self.compute_metrics(_together(rows))
+        """Return the metrics of these batches and those of the other processes, without a Trainer."""
+        return self.compute_metrics(self._collect(batches))
+
+    def on_validation_epoch_start(self) -> None:
+        """Start to collect the per-sample results of a split."""
+        self._samples = []
+
+    def validation_step(self, batch: Any, batch_idx: int) -> SampleResults:
+        """Return the per-sample results of one batch."""
+        self._samples.append(self.per_sample(batch))
+        return self._samples[-1]
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the metrics of the validation split; in training, pass them to callbacks too."""
+        samples = self._gathered()
+        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+            self.calibrate(samples)
+        metrics = {f"val/{name}": value for name, value in self.compute_metrics(samples).items()}
+        self.log_metrics(metrics)
+        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+            self.notify(metrics)
 
     def on_test_epoch_start(self) -> None:
-        """Begin a split."""
-        self._rows = []
+        """Start to collect the per-sample results of a split."""
+        self._samples = []
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:
-        """Measure one batch of the split that ``self.split`` names."""
-        self._rows.append(self.per_sample(batch))
+    def test_step(self, batch: Any, batch_idx: int) -> SampleResults:
+        """Return the per-sample results of one batch."""
+        self._samples.append(self.per_sample(batch))
+        return self._samples[-1]
 
     def on_test_epoch_end(self) -> None:
-        """Leave its metrics."""
-        self._last, self._rows = _together(self._rows), []
-        figures = self.compute_metrics(self._last)
-        self.metrics = {f"{self.split}/{name}": value for name, value in figures.items()}
+        """Log the metrics of the test split."""
+        metrics = self.compute_metrics(self._gathered())
+        self.log_metrics({f"test/{name}": value for name, value in metrics.items()})
+
+    def predict_step(self, batch: Any, batch_idx: int) -> SampleResults:
+        """Return the per-sample results of one batch. For predictions of your own records see ``suite.load``."""
+        return self.per_sample(batch)
+
+    @torch.no_grad()
+    def _collect(self, batches: Iterable[Any]) -> SampleResults:
+        """Per-sample results of these batches and those of the other processes."""
+        was_training = self.net.training
+        self.net.eval()
+        samples = [self.per_sample(batch.to(self.device)) for batch in batches]
+        self.net.train(was_training)
+        return _concatenate(samples)
+
+    def _gathered(self) -> SampleResults:
+        samples, self._samples = self._samples, []
+        return _concatenate(samples)
+
+    def _mean_loss(self) -> float:
+        losses, self._losses = gather([loss.cpu() for loss in self._losses]), []
+        return float(torch.stack(losses).mean())
 
 
-def _together(mine: list[SampleResults]) -> SampleResults:
-    """All rows of all processes, in the order of the samples."""
+def _concatenate(own: list[SampleResults]) -> SampleResults:
+    """Per-sample results of all processes, in the order of the samples."""
     if ProcessRank.current().world > 1:
-        mine = gather([{name: row.cpu() for name, row in rows.items()} for rows in mine])
-    return {name: torch.cat([rows[name] for rows in mine]) for name in mine[0]}
+        own = gather([{name: values.cpu() for name, values in batch.items()} for batch in own])
+    return {name: torch.cat([batch[name] for batch in own]) for name in own[0]}

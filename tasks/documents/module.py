@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from suite.errors import UserError
 from suite.training.base_task_module import OptimizerFactory
 from suite.training.processes import sharded_weights
+from suite.training.schedule import Schedule
 from suite.training.task_module import SampleResults, TaskModule
 from tasks.documents.batch import DocumentBatch
 from tasks.documents.losses import cross_entropy
@@ -28,10 +29,13 @@ class DocumentClassification(TaskModule):
         optim: builds the optimiser.
         vectors: file of word vectors for the initial weights of the embedding (see ``read_vectors``); None for random
             weights. Words that the file does not contain have random weights, and all weights are trained.
+        schedule: of the learning rate; None keeps it constant.
     """
 
-    def __init__(self, net: nn.Module, optim: OptimizerFactory, vectors: str | None) -> None:
-        super().__init__(net, optim)
+    def __init__(
+        self, net: nn.Module, optim: OptimizerFactory, vectors: str | None, schedule: Schedule | None = None
+    ) -> None:
+        super().__init__(net, optim, schedule)
         self.vectors = vectors
 
     def forward(self, batch: DocumentBatch) -> DocumentOutput:

@@ -23,6 +23,7 @@ class GraphBatch:
     edge_index: Tensor  # (2, M), the edges whose weights the layers return
     labels: Tensor
     split: dict[str, Tensor]
+    evaluated: str = "test"  # the split whose nodes an evaluation counts
 
     @classmethod
     def of(cls, graph: Graph) -> "GraphBatch":
@@ -55,4 +56,5 @@ class GraphBatch:
             edge_index,
             self.labels.to(device),
             {name: nodes.to(device) for name, nodes in self.split.items()},
+            self.evaluated,
         )

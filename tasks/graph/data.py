@@ -1,6 +1,7 @@
 """The data module of the graph task: one graph is the whole batch."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Protocol
 
 from suite.data.module import TaskData
@@ -85,8 +86,8 @@ class GraphData(TaskData):
         return OneBatch(self.batch)
 
     def split_dataloader(self, split: str) -> OneBatch:
-        """The same: every split lives on the same nodes, and the module counts those of ``split``."""
-        return OneBatch(self.batch)
+        """Return the whole graph as one batch; an evaluation counts the nodes of ``split``."""
+        return OneBatch(replace(self.batch, evaluated=split))
 
 
 # One class for each kind of graph lets its options stand beside the common ones: data.name=NAME, data.nodes=FILE.

@@ -1,6 +1,6 @@
 """Loss and metrics of node classification on one graph."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from suite.errors import UserError
 from suite.training.base_task_module import BaseTaskModule, OptimizerFactory
+from suite.training.schedule import Schedule
 from tasks.graph.batch import GraphBatch
 
 
@@ -19,8 +20,12 @@ class NodeClassification(BaseTaskModule):
     Lightning's manual optimisation.
     """
 
-    def __init__(self, net: nn.Module, optim: OptimizerFactory, passes: int = 50) -> None:
-        super().__init__(net, optim)
+    uses_validation_loop: ClassVar[bool] = False
+
+    def __init__(
+        self, net: nn.Module, optim: OptimizerFactory, passes: int = 50, schedule: Schedule | None = None
+    ) -> None:
+        super().__init__(net, optim, schedule)
         if passes < 1:
             raise UserError(f"module.passes must be at least 1, got {passes}")
         self.passes = passes
@@ -28,7 +33,7 @@ class NodeClassification(BaseTaskModule):
 
     def configure_optimizers(self) -> Any:
         """The optimiser; raises UserError for a schedule, since patience decides when training ends."""
-        if self.schedule is not None:
+        if self._schedule is not None:
             raise UserError(
                 "task=graph trains until its patience ends, so a schedule has no length: use schedule=constant"
             )
@@ -43,13 +48,23 @@ class NodeClassification(BaseTaskModule):
             self.manual_backward(loss)
             optimizer.step()
             with self.measuring():
-                self.report({"train/loss": float(loss.detach()), **self.measure(batch, "val")})
+                metrics = {f"val/{name}": value for name, value in self.measure(batch, "val").items()}
+                self.report({"train/loss": float(loss.detach()), **metrics})
             if self.trainer.should_stop or self.global_step == self.trainer.max_steps:
                 break
 
+    def validation_step(self, batch: GraphBatch, batch_idx: int) -> None:
+        """Log loss and accuracy of the nodes that ``batch.evaluated`` names."""
+        self.log_metrics({f"val/{name}": value for name, value in self.measure(batch, batch.evaluated).items()})
+
     def test_step(self, batch: GraphBatch, batch_idx: int) -> None:
-        """Measure the split that ``self.split`` names."""
-        self.metrics = self.measure(batch, self.split)
+        """Log loss and accuracy of the nodes that ``batch.evaluated`` names."""
+        self.log_metrics({f"test/{name}": value for name, value in self.measure(batch, batch.evaluated).items()})
+
+    def predict_step(self, batch: GraphBatch, batch_idx: int) -> Tensor:
+        """Return the logits of all nodes, (N, C)."""
+        logits: Tensor = self.net(batch.features, batch.edges).logits
+        return logits
 
     def loss(self, batch: GraphBatch) -> Tensor:
         """Cross-entropy of the training nodes, a scalar."""
@@ -65,4 +80,4 @@ class NodeClassification(BaseTaskModule):
         logits, labels = self.net(batch.features, batch.edges).logits[nodes], batch.labels[nodes]
         self.net.train(was_training)
         correct = (logits.argmax(dim=-1) == labels).sum()
-        return {f"{split}/loss": float(F.cross_entropy(logits, labels)), f"{split}/accuracy": int(correct) / len(nodes)}
+        return {"loss": float(F.cross_entropy(logits, labels)), "accuracy": int(correct) / len(nodes)}

@@ -3,9 +3,8 @@
 # B scans, N samples, C channels, H height, W width, K kinds of lesions
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +14,7 @@ from suite.errors import UserError
 from suite.metrics.auroc import auroc
 from suite.training.base_task_module import OptimizerFactory
 from suite.training.processes import sharded_weights
+from suite.training.schedule import Schedule
 from suite.training.state import checkpoint_file
 from suite.training.task_module import SampleResults, TaskModule
 from tasks.oct import metrics
@@ -60,15 +60,15 @@ class ScanClassification(TaskModule):
         ordinal: bool = False,
         calibration: Calibration | None = None,
         start: str | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
-        super().__init__(net, optim)
+        super().__init__(net, optim, schedule)
         self.balanced, self.label_smoothing, self.mixup = balanced, label_smoothing, mixup
         self.look, self.find, self.flips = look, find, flips
         self.urgent = [place for place, name in enumerate(net.class_names) if name in urgent]
         self.ordinal, self.start = ordinal, start
         self.calibration = TemperatureScaling() if calibration is None else calibration
         self._class_weights: Tensor | None = None
-        self._calibrating = False
 
     def forward(self, batch: ScanBatch) -> ScanOutput:
         """Look at a batch."""
@@ -114,21 +114,15 @@ class ScanClassification(TaskModule):
         logits = self.net(batch.pixels, batch.bags).logits
         return (logits + self.net(batch.pixels.flip(3), batch.bags).logits) / 2 if self.flips else logits
 
-    def metrics_of(self, batches: Iterable[Any]) -> dict[str, float]:
-        """The figures of the validation split, to which the scores are fitted first."""
-        self._calibrating = True
-        try:
-            return super().metrics_of(batches)
-        finally:
-            self._calibrating = False
+    def calibrate(self, samples: SampleResults) -> None:
+        """Fit temperature and bias of the network to the validation split."""
+        temperature, bias = self.calibration(samples["logits"].float().cpu(), samples["labels"].cpu())
+        self.net.temperature.copy_(temperature)
+        self.net.bias.copy_(bias)
 
     def compute_metrics(self, rows: SampleResults) -> dict[str, float]:
         """Accuracy and its kin, calibration, sensitivity and specificity of every class and of urgent referral."""
-        logits, labels = rows["logits"].float().cpu(), rows["labels"].cpu()
-        if self._calibrating:
-            temperature, bias = self.calibration(logits, labels)
-            self.net.temperature.copy_(temperature)
-            self.net.bias.copy_(bias)
+        labels = rows["labels"].cpu()
         log_shares = self.net.calibrated(rows["logits"].float()).cpu()
         shares, names = log_shares.exp(), self.net.class_names
         predicted = shares.argmax(1)

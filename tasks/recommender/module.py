@@ -4,6 +4,7 @@ from torch import Tensor
 
 from suite.metrics.ranking import ranking_metrics, top_items
 from suite.training.base_task_module import OptimizerFactory
+from suite.training.schedule import Schedule
 from suite.training.task_module import SampleResults, TaskModule
 from tasks.recommender.batches import HistoryBatch
 from tasks.recommender.evaluation import FullRanking, beyond_accuracy, find_protocol
@@ -29,8 +30,9 @@ class NextItem(TaskModule):
         loss: ItemLoss,
         protocol: str = "full",
         ks: tuple[int, ...] = (10,),
+        schedule: Schedule | None = None,
     ) -> None:
-        super().__init__(net, optim)
+        super().__init__(net, optim, schedule)
         self.loss = loss
         self.rankings = {ranking.suffix: ranking for ranking in (FullRanking(), find_protocol(protocol))}
         self.ks = tuple(ks)

@@ -1,12 +1,12 @@
 """The LightningModule of speech recognition: joint loss and error rates."""
 
 from collections.abc import Callable
-from typing import Any
 
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch import Tensor
 
 from suite.training.base_task_module import OptimizerFactory
+from suite.training.schedule import Schedule
 from suite.training.task_module import SampleResults, TaskModule
 from tasks.speech.batch import SpeechBatch
 from tasks.speech.metrics import edit_counts, error_rates
@@ -29,12 +29,20 @@ class SpeechRecognition(TaskModule):
         optim: makes the optimizer.
         loss: returns the loss of every utterance from the output, the targets and their lengths.
         search: recognizes the texts in an evaluation.
+        schedule: of the learning rate; None keeps it constant.
     """
 
     net: Recognizer
 
-    def __init__(self, net: Recognizer, optim: OptimizerFactory, loss: Loss, search: BeamSearch, **more: Any) -> None:
-        super().__init__(net, optim, **more)
+    def __init__(
+        self,
+        net: Recognizer,
+        optim: OptimizerFactory,
+        loss: Loss,
+        search: BeamSearch,
+        schedule: Schedule | None = None,
+    ) -> None:
+        super().__init__(net, optim, schedule)
         self.loss, self.search = loss, search
         trained = getattr(loss, "ctc_weight", 0.5)
         self.outputs = {"ctc": 1.0} if trained > 0.0 else {}  # name of each trained output -> CTC weight of its search

@@ -96,7 +96,7 @@ class Parity(BaseTaskModule):
         self.report({"val/accuracy": float(torch.cat(self.hits).float().mean())})
 
     def on_test_epoch_end(self):
-        self.metrics = {f"{self.split}/accuracy": float(torch.cat(self.hits).float().mean())}
+        self.log_metrics({"test/accuracy": float(torch.cat(self.hits).float().mean())})
 """
 
 

@@ -100,7 +100,7 @@ def _kill_at(number: int) -> None:
 
     for owner, name in (
         (Checkpoints, "on_train_batch_start"),
-        (Checkpoints, "_after_batch"),
+        (Checkpoints, "on_train_batch_end"),
         (StopOnNonFinite, "on_before_optimizer_step"),
         (BaseTaskModule, "report"),
     ):

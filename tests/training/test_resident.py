@@ -45,7 +45,7 @@ def test_the_validation_split_is_made_once(resident: bool, times: int, tmp_path:
 
 
 def test_a_process_of_its_own_cannot_reach_them() -> None:
-    with pytest.raises(UserError, match="prefetch=2 would do in another process"):
+    with pytest.raises(UserError, match="prefetch=2 cannot be combined"):
         running.prepare(compose([*TASKS["oct"], "resident=true", "prefetch=2"]))
 
 

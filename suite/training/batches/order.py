@@ -1,52 +1,38 @@
-"""Batches dealt to processes: the order follows from seed and epoch alone, and can be entered anywhere.
+"""Training batches of each process, in an order that depends on seed and epoch alone and can start at any batch.
 
-All that is asked of a training loader is what any iterable gives: batches, in an order that may be drawn from the
-global generators of Python, NumPy and torch, or from what ``set_epoch`` tells. While the loader runs, and for it
-alone, the generators are seeded by (seed, epoch); so every process sees the same order, a resumed run sees it again,
-and dropout is not disturbed. A generator of the loader's own that remembers the epochs before would break this.
+A training loader is any iterable of batches. It may draw their order from the global generators of Python, NumPy and
+torch, or derive it from ``set_epoch``. While the loader runs, these generators are seeded by (seed, epoch); outside of
+it they are restored. So all processes and a resumed run see the same order, and dropout does not depend on the loader.
+A loader with its own generator, whose state depends on earlier epochs, breaks this.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import lightning.pytorch as pl
-import torch.distributed as dist
 
+from suite.data.process_share import EvaluationShare, ProcessRank
 from suite.training.batches.prefetch import Prefetch
-from suite.training.batches.resident import on_device
+from suite.training.batches.resident import ResidentBatches, on_device
 from suite.training.state.randomness import Stream
 
 _END = object()
 
 
-class ProcessRank(NamedTuple):
-    """Which process this is, of how many."""
-
-    rank: int = 0
-    world: int = 1
-
-    @classmethod
-    def current(cls) -> "ProcessRank":
-        """This process's place in the default process group; the only one where there is none."""
-        if dist.is_available() and dist.is_initialized():
-            return cls(dist.get_rank(), dist.get_world_size())
-        return cls()
-
-
 class TrainingBatches:
-    """One process's batches of a training loader: of every ``world`` that follow one another, the ``rank``-th.
+    """The training batches of this process: out of every ``world`` consecutive batches, number ``rank``.
 
-    Every process gets as many, so a last round that is not full is left out (another one in the next epoch, where the
-    order is drawn). Where the whole epoch has fewer batches than there are processes, as a graph that is one batch,
-    they are given out again: each process sees the graph, under dropout masks of its own, and gradients are averaged.
+    All processes get the same number of batches, so a last round that is not full is dropped. If an epoch has fewer
+    batches than there are processes, for example a graph that is one batch, processes share them: each sees the graph,
+    with its own dropout masks, and gradients are averaged.
 
     Args:
         loader: any iterable of batches.
-        seed: of the run.
-        epoch: tells which epoch begins, when it does.
-        skip: batches of the first epoch that this process has had, before it was stopped.
-        prefetch: about how many batches a process of its own makes ahead, the same to the bit; 0 makes them here.
+        seed: seed of the run.
+        epoch: returns the number of the epoch that starts.
+        skip: number of batches of the first epoch that this process skips, because it was trained on them before.
+        prefetch: number of batches that a separate process prepares in advance; 0 makes them in this process.
     """
 
     def __init__(
@@ -65,58 +51,59 @@ class TrainingBatches:
             if (set_epoch := getattr(part, "set_epoch", None)) is not None:
                 set_epoch(epoch)
         skip, self.skip = self.skip, 0
-        batches: Iterable[Any] = self._share(ProcessRank.current(), epoch, skip)  # makes nothing yet
+        batches: Iterable[Any] = self._share(ProcessRank.current(), epoch, skip)  # lazy
         if self.prefetch:
             batches = self._ahead = Prefetch(batches, self.prefetch)
         yield from batches
 
     def close(self) -> None:
-        """End the process that makes batches ahead, where an epoch was left before its end."""
+        """End the prefetching process of an epoch that was left before its end."""
         if self._ahead is not None:
             self._ahead.close()
 
-    def _share(self, place: ProcessRank, epoch: int, skip: int) -> Iterator[Any]:
-        """This process's batches of an epoch, behind the first ``skip``."""
-        for batches in islice(self._rounds(epoch, place.world), skip, None):
-            yield batches[place.rank % len(batches)]
+    def _share(self, process: ProcessRank, epoch: int, skip: int) -> Iterator[Any]:
+        """Yield the batches of this process in an epoch, after the first ``skip``."""
+        for batches in islice(self._rounds(epoch, process.world), skip, None):
+            yield batches[process.rank % len(batches)]
 
     def _rounds(self, epoch: int, size: int) -> Iterator[list[Any]]:
-        """The batches, ``size`` at a time; fewer only where there are no more at all."""
+        """Yield ``size`` batches at a time; fewer only if the whole epoch has fewer."""
         stream = Stream(self.seed, epoch)
         with stream:
             batches = iter(self.loader)
         first = True
         while True:
-            dealt: list[Any] = []
-            while len(dealt) < size:
+            found: list[Any] = []
+            while len(found) < size:
                 with stream:
                     batch = next(batches, _END)
                 if batch is _END:
                     break
-                dealt.append(batch)
-            if len(dealt) == size or (first and dealt):
-                yield dealt
-            if len(dealt) < size:
+                found.append(batch)
+            if len(found) == size or (first and found):
+                yield found
+            if len(found) < size:
                 return
             first = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing: a checkpoint knows where the run stands. Lightning asks whether this can be entered anywhere."""
+        """Return nothing: the checkpoint has the position. With this method Lightning resumes within an epoch."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing, likewise."""
+        """Do nothing; Lightning requires the method beside ``state_dict``."""
 
 
 class EpochOrder:
-    """Makes the ``TrainingBatches`` of a run from a task's own loader; ``TaskData.distributed`` calls it.
+    """Distributes the batches of a run over its processes; ``TaskData.distributed`` takes it.
 
     Args:
-        trainer: whose progress says which epoch begins.
-        seed: of the run.
-        skip: batches of the first epoch that this process has had, before it was stopped.
+        trainer: its progress is the number of the epoch that starts.
+        seed: seed of the run.
+        skip: number of batches of the first epoch that this process skips, because it was trained on them before.
         prefetch: number of batches that a separate process prepares in advance; 0 makes them in this process.
-        resident: move the loader to the trainer's device, if it has a ``to`` method.
+        resident: keep data on the trainer's device: a training loader that has a ``to`` method is moved there, and
+            the validation batches are made and moved once.
     """
 
     def __init__(
@@ -124,40 +111,26 @@ class EpochOrder:
     ) -> None:
         self.trainer, self.seed, self.skip = trainer, seed, skip
         self.prefetch, self.resident = prefetch, resident
-        self._made: list[TrainingBatches] = []
+        self._started: list[TrainingBatches] = []
+        self._validation: ResidentBatches | None = None
 
-    def __call__(self, loader: Iterable[Any]) -> TrainingBatches:
+    def training(self, loader: Iterable[Any]) -> TrainingBatches:
+        """Return the share of this process of the training batches."""
         epochs: Any = self.trainer.fit_loop.epoch_progress
         batches = on_device(loader, self.trainer.strategy.root_device) if self.resident else loader
-        made = TrainingBatches(batches, self.seed, lambda: epochs.current.processed, self.skip, self.prefetch)
-        self._made.append(made)
-        return made
+        share = TrainingBatches(batches, self.seed, lambda: epochs.current.processed, self.skip, self.prefetch)
+        self._started.append(share)
+        return share
+
+    def validation(self, loader: Iterable[Any]) -> Iterable[Any]:
+        """Return the share of this process of the validation batches; the same tensors each time if resident."""
+        if not self.resident:
+            return EvaluationShare(loader)
+        if self._validation is None:
+            self._validation = ResidentBatches(EvaluationShare(loader), self.trainer.strategy.root_device)
+        return self._validation
 
     def close(self) -> None:
         """End the prefetching processes of epochs that were left before their end."""
-        for batches in self._made:
+        for batches in self._started:
             batches.close()
-
-
-class EvaluationShare:
-    """One process's batches of a loader that measures: each batch goes to one process, none is repeated to fill up."""
-
-    def __init__(self, loader: Iterable[Any]) -> None:
-        self.loader = loader
-
-    def __iter__(self) -> Iterator[Any]:
-        rank, world = ProcessRank.current()
-        return islice(iter(self.loader), rank, None, world)
-
-
-def gather(mine: list[Any]) -> list[Any]:
-    """What all processes made of their ``EvaluationShare``, on every process, in the order of the loader.
-
-    So figures computed of it are those of one process, to the bit where the parts are.
-    """
-    world = ProcessRank.current().world
-    if world == 1:
-        return mine
-    shares: list[Any] = [None] * world
-    dist.all_gather_object(shares, mine)
-    return [share[number] for number in range(len(shares[0])) for share in shares if number < len(share)]

@@ -1,4 +1,4 @@
-"""Data that stay on the device: a small set is moved there once, not batch by batch."""
+"""Data that stay on the device: a small data set is moved there once instead of in each batch."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from suite.errors import UserError
 
 
 class ResidentBatches:
-    """The batches of a loader that gives the same ones every time: made, and moved to ``device``, once."""
+    """The batches of a loader that yields the same batches each time: made and moved to ``device`` once."""
 
     def __init__(self, loader: Iterable[Any], device: torch.device) -> None:
         self.loader, self.device = loader, device
@@ -22,14 +22,14 @@ class ResidentBatches:
 
 
 def check_resident(resident: bool, prefetch: int) -> None:
-    """Raise UserError where both are asked for: another process could not reach what this one keeps on its GPU."""
+    """Raise UserError if both are set: a prefetching process has no access to the memory of this one's GPU."""
     if resident and prefetch:
         raise UserError(
-            f"resident=true makes batches where the data are, which prefetch={prefetch} would do in another process; "
-            "leave one of the two out"
+            f"resident=true and prefetch={prefetch} cannot be combined: a prefetching process has no access to data "
+            "on the device; set only one of them"
         )
 
 
 def on_device(loader: Any, device: torch.device) -> Any:
-    """``loader``, making its batches on ``device`` where it can: where it has ``to(device)``, as a tensor has."""
+    """Move the loader to ``device`` if it has a ``to`` method; otherwise return it unchanged."""
     return loader.to(device) if hasattr(loader, "to") else loader

@@ -1,4 +1,4 @@
-"""When a run is saved, and what is in it beside weights, so that a resumed run is the same run to the bit."""
+"""Writes checkpoints from which a run resumes with the same bits as one that was not interrupted."""
 
 import time
 from pathlib import Path
@@ -10,8 +10,8 @@ import torch.distributed as dist
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from suite.data.process_share import ProcessRank
 from suite.errors import UserError
-from suite.training.batches.order import ProcessRank
 from suite.training.callbacks.guards import weights_hash
 from suite.training.callbacks.selection import Selection
 from suite.training.callbacks.signals import Interrupted, StopSignals
@@ -21,42 +21,53 @@ from suite.training.state.checkpoint_file import save
 
 
 class VerifiedCheckpointIO(TorchCheckpointIO):
-    """Gives Lightning the checkpoint that was read and checked already, and lets it write none of its own."""
+    """Reads and writes checkpoints in the format of this suite, with a check of every byte.
+
+    Args:
+        saved: path and content of a checkpoint that was read and checked before, so that it is not read again.
+    """
 
     def __init__(self, saved: tuple[Path, dict[str, Any]] | None = None) -> None:
         super().__init__()
         self.saved = saved
 
     def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
-        """What stands in the file, read with every byte checked."""
+        """Return the content of a checkpoint. Raises UserError for a damaged file."""
         return self.saved[1] if self.saved and Path(path) == self.saved[0] else checkpoint_file.load(Path(path))
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Written whole or not at all, as all ours."""
+        """Write a checkpoint completely, or leave the file as it was."""
         save(Path(path), checkpoint)
 
 
 class Checkpoints(Checkpoint):
-    """Writes ``last.ckpt`` (the one before it stays as ``previous.ckpt``) and ``best.ckpt``.
+    """Writes ``last.ckpt`` (and keeps the one before as ``previous.ckpt``) and ``best.ckpt``.
 
-    Saved at the end of a batch or an epoch once ``every_seconds`` or ``every_steps`` have passed, when a signal asks to
-    stop, and when training ends. A step of a small graph is shorter than one write, hence the seconds. Lightning runs
-    this class's ``on_train_epoch_end`` after the module's, which validates.
+    A checkpoint is written at the end of a batch or epoch when ``every_seconds`` or ``every_steps`` have passed since
+    the last one, when a signal asks to stop, and when training ends. Seconds are the default, since a step on a small
+    graph takes less time than a write. Lightning calls the hooks of a ``Checkpoint`` callback after those of all other
+    callbacks; its ``on_train_epoch_end`` also follows that of the module.
 
     Args:
-        folder: of the checkpoints.
-        signals: whose ``number`` ends the run, once saved, with ``Interrupted``.
-        every_seconds: of wall time; None counts steps alone.
-        every_steps: optimiser steps; None counts seconds alone.
+        folder: where the checkpoints are written.
+        signals: its ``number`` ends the run, after a checkpoint, with ``Interrupted``.
+        seed: of the run.
+        every_seconds: wall time between checkpoints; None counts steps only.
+        every_steps: optimiser steps between checkpoints; None counts seconds only.
     """
 
     def __init__(
-        self, folder: Path, signals: StopSignals, every_seconds: float | None = 30.0, every_steps: int | None = None
+        self,
+        folder: Path,
+        signals: StopSignals,
+        seed: int,
+        every_seconds: float | None = 30.0,
+        every_steps: int | None = None,
     ) -> None:
         for name, value in (("every_seconds", every_seconds), ("every_steps", every_steps)):
             if value is not None and value < 0:
-                raise UserError(f"checkpoints.{name}={value} must not be negative")
-        self.folder, self.signals = folder, signals
+                raise UserError(f"checkpoints.{name} must not be negative, got {value}")
+        self.folder, self.signals, self.seed = folder, signals, seed
         self.every_seconds, self.every_steps = every_seconds, every_steps
         self._last_time, self._last_step = time.monotonic(), 0
         self._best_written = 0
@@ -66,65 +77,56 @@ class Checkpoints(Checkpoint):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keep what each process had until the first batch: setting up draws numbers too."""
+        """Hold the state of each process until the first batch, because setting up draws random numbers too."""
         self._processes, self._weights = checkpoint["processes"], checkpoint["state_dict"]
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Tidy up behind a killed run; let every process but the first draw numbers of its own."""
+        """Remove temporary files of a killed run; seed each process but the first with its rank."""
         if trainer.is_global_zero:
             checkpoint_file.sweep(self.folder)
         if trainer.world_size > 1:
-            randomness.seed(int(pl_module.identity["config"]["seed"]), ProcessRank.current().rank)  # type: ignore[index]
+            randomness.seed(self.seed, ProcessRank.current().rank)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Count from here, and stand behind the module's own hook, which Lightning calls after all callbacks'."""
+        """Start to count; restore the weights, which a module may have initialised since they were loaded."""
         self._last_time, self._last_step = time.monotonic(), trainer.global_step
-        if self._weights is not None:  # whatever a module set up since, weights from counts for example
+        if self._weights is not None:
             sharded_weights.load_full_state(pl_module, self._weights)
             self._weights = None
-        own = pl_module.on_train_batch_end
-
-        def own_then_save(*arguments: Any) -> None:
-            own(*arguments)
-            self._after_batch(trainer)
-
-        pl_module.on_train_batch_end = own_then_save  # type: ignore[method-assign, assignment]
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Step back."""
-        vars(pl_module).pop("on_train_batch_end", None)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Go on with the random numbers of the run that was saved, and what its module had counted."""
+        """Restore the random number generators of the saved run, and what its module had collected in the epoch."""
         if self._processes is not None:
             rank = ProcessRank.current().rank
-            if rank < len(self._processes):  # more processes than before draw numbers of their own
+            if rank < len(self._processes):  # further processes than the saved run had start from their seed
                 randomness.restore(self._processes[rank]["random"])
                 pl_module.resume(self._processes[rank]["module"])  # type: ignore[operator]
             self._processes = None
 
-    def _after_batch(self, trainer: pl.Trainer) -> None:
-        """Save in the middle of an epoch; its last batch belongs to its end."""
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save within an epoch; after its last batch ``on_train_epoch_end`` saves."""
         progress: Any = trainer.fit_loop.epoch_loop.batch_progress.current
         if not trainer.fit_loop.epoch_loop._num_ready_batches_reached():
-            self._visit(trainer, progress.processed)
+            self._save_if_due(trainer, progress.processed)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save what validation has seen."""
-        self._visit(trainer, 0)
+        """Save after validation."""
+        self._save_if_due(trainer, 0)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the end."""
+        """Save the end of training."""
         self._write(trainer, 0)
 
-    def _visit(self, trainer: pl.Trainer, batches: int) -> None:
+    def _save_if_due(self, trainer: pl.Trainer, batches: int) -> None:
         due, number = self._due(trainer.global_step), self.signals.number or 0
-        if trainer.world_size > 1:  # a clock and a signal tell every process something else; all act alike
-            told = torch.tensor([int(due), number], device=trainer.strategy.root_device)
-            dist.all_reduce(told, dist.ReduceOp.MAX)
-            due, number = bool(told[0]), int(told[1])
+        if trainer.world_size > 1:  # clocks and signals differ between processes, and all must act alike
+            decision = torch.tensor([int(due), number], device=trainer.strategy.root_device)
+            dist.all_reduce(decision, dist.ReduceOp.MAX)
+            due, number = bool(decision[0]), int(decision[1])
         if due or number:
             self._write(trainer, batches)
         if number:
@@ -135,7 +137,7 @@ class Checkpoints(Checkpoint):
         return late or (self.every_steps is not None and step - self._last_step >= self.every_steps)
 
     def _write(self, trainer: pl.Trainer, batches: int) -> None:
-        """Gather the state on all processes, write it on the first."""
+        """Gather the state of all processes; write it in the first."""
         state = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
         module: Any = trainer.lightning_module
         own = {"random": randomness.capture(), "module": module.unfinished(), "weights": weights_hash(module)}
@@ -148,7 +150,7 @@ class Checkpoints(Checkpoint):
         if not trainer.is_global_zero:
             return
         for logger in trainer.loggers:
-            logger.save()  # a resumed run goes on behind the rows of this step
+            logger.save()  # a resumed run continues after the rows of this step
         self._write_best(trainer, state)
         last, previous = self.folder / checkpoint_file.LAST, self.folder / checkpoint_file.PREVIOUS
         checkpoint_file.save(last, state, previous)
@@ -157,14 +159,14 @@ class Checkpoints(Checkpoint):
         selection = next((found for found in trainer.callbacks if isinstance(found, Selection)), None)  # type: ignore[attr-defined]
         if selection is None or selection.best_state is None or selection.best_round == self._best_written:
             return
-        kept = {key: state[key] for key in checkpoint_file.IDENTITY}
-        best = {**kept, "state_dict": selection.best_state, "metrics": selection.best_metrics}
+        identity = {key: state[key] for key in checkpoint_file.IDENTITY}
+        best = {**identity, "state_dict": selection.best_state, "metrics": selection.best_metrics}
         checkpoint_file.save(self.folder / checkpoint_file.BEST, best)
         self._best_written = selection.best_round
 
 
 def _of_all(mine: dict[str, Any]) -> list[dict[str, Any]]:
-    """The states of all processes, by rank."""
+    """Return the states of all processes, by rank."""
     world = ProcessRank.current().world
     states: list[Any] = [mine] * world
     if world > 1:
@@ -173,10 +175,10 @@ def _of_all(mine: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _between_epochs(loop: dict[str, Any]) -> None:
-    """Make Lightning's counters say what is so at an epoch's end: it is over, and no batch of the next was seen.
+    """Set Lightning's counters to the end of an epoch: it is complete, and no batch of the next one was processed.
 
-    Saved in a hook of the epoch's end they say "almost over", from where Lightning resumes in one of several ways, some
-    of which leave out validation or count a batch twice.
+    In a hook at the end of an epoch the counters are one step before that. From there Lightning resumes in one of
+    several ways, some of which skip validation or count a batch twice.
     """
     for count in ("total", "current"):
         loop["epoch_progress"][count]["completed"] = loop["epoch_progress"][count]["processed"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.optim import Optimizer
 
+from suite.data.process_share import ProcessRank, gather
 from suite.errors import UserError
-from suite.training.batches.order import ProcessRank, gather
 from suite.training.processes import sharded_weights
 from suite.training.processes.fsdp import FSDP2Strategy
 from suite.training.state import checkpoint_file
@@ -86,20 +87,25 @@ class StopOnNonFinite(pl.Callback):
 
 
 class ProcessesAgree(pl.Callback):
-    """Every process must have the config and the weights of the first, at the start and after every epoch.
+    """Stops the run if a process has another config at the start, or other weights at the start or after an epoch.
 
-    Where a sweep or an edited file made them differ, training would go on and mean nothing.
+    An edited file on one node, for example, would otherwise train different models without an error.
+
+    Args:
+        config: of this process.
     """
 
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Compare weights that are about to be cut: of each process's another part would be kept."""
+        """Compare weights before they are sharded; a shard of each process's own weights would remain."""
         if stage == "fit" and isinstance(trainer.strategy, FSDP2Strategy):
             self._compare_weights(trainer, pl_module)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare the config, then the weights."""
-        config = pl_module.identity["config"]  # type: ignore[index]
-        self._compare(trainer, "config", json.dumps(config, sort_keys=True, default=str).encode())
+        self._compare(trainer, "config", json.dumps(self.config, sort_keys=True, default=str).encode())
         self._compare_weights(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -30,8 +30,6 @@ def prepare(config: dict[str, Any]) -> tuple[Any, Any]:
     data = build_data(config)
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     module = build_module(config, data.facts())
-    module.identity = {"config": config, "facts": data.facts()}
-    module.resident = config.get("resident", False)
     if config.get("compile"):
         compile_parts(module.net)
     return data, module
@@ -54,7 +52,8 @@ def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: s
     Raises Interrupted where a signal ended it, saved.
     """
     from suite.training.batches.order import EpochOrder
-    from suite.training.build import build_trainer
+    from suite.training.build import build_callbacks, build_loggers, build_trainer
+    from suite.training.callbacks.samples import SampleTable
     from suite.training.callbacks.signals import StopSignals
     from suite.training.tracking import loggers
 
@@ -65,7 +64,14 @@ def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: s
     provenance = json.loads((run_dir / "provenance.json").read_text())
     succeeded = False
     with StopSignals() as signals:
-        trainer = build_trainer(config, run_dir, signals, first, saved)
+        trainer = build_trainer(
+            config,
+            callbacks=build_callbacks(config, run_dir / "checkpoints", signals, module),
+            loggers=build_loggers(config, run_dir) if first else (),
+            saved=saved,
+            distributed=True,
+            **({} if module.uses_validation_loop else {"limit_val_batches": 0}),
+        )
         try:
             loggers.start(trainer.loggers, config, provenance)
             skip = saved[1]["position"]["batches"] if saved else 0
@@ -74,14 +80,17 @@ def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: s
             with closing(order), data.distributed(order):
                 _fit(trainer, module, data, str(saved[0]) if saved else None)
             seconds = time.perf_counter() - started
-            result = _evaluate(config, trainer, module, data)
+            samples = SampleTable()
+            evaluator = build_trainer(config, callbacks=[signals, samples], distributed=True)
+            result = _evaluate(config, evaluator, module, data) | _selected(trainer)
+            result["params"] = sum(parameter.numel() for parameter in module.net.parameters())
             if first:
                 result |= {"fit_seconds": round(seconds, 3), "run_dir": str(run_dir)}
                 directory.write_json(run_dir / "result.json", result)
             tests = {key: value for key, value in result.items() if key.startswith("test/")}
             for logger in trainer.loggers:
                 logger.log_metrics(tests, step=trainer.global_step)
-            media = module.media(data)
+            media = {"test/samples": samples.rows, **module.media(data)}
             if first:
                 loggers.leave(trainer.loggers, run_dir, media)
             succeeded = True
@@ -104,15 +113,18 @@ def _fit(trainer: Any, module: Any, data: Any, ckpt_path: str | None) -> None:
 
 
 def _evaluate(config: dict[str, Any], trainer: Any, module: Any, data: Any) -> dict[str, Any]:
-    """Measure the selected weights once on every split that counts, and gather the flat result."""
+    """Evaluate the selected weights on the validation and the test split; return the flat result."""
     from suite.training.base_task_module import evaluate
-    from suite.training.callbacks.selection import Selection
 
     result: dict[str, Any] = {"task": config["task_name"], "seed": config["seed"]}
     for split in ("val", "test"):
         result.update(evaluate(trainer, module, data, split))
-    selection = next((cb for cb in trainer.callbacks if isinstance(cb, Selection)), None)
-    if selection is not None:
-        result["best_epoch"], result["epochs"] = selection.best_round, selection.rounds
-    result["params"] = sum(parameter.numel() for parameter in module.net.parameters())
     return result
+
+
+def _selected(trainer: Any) -> dict[str, int]:
+    """Return the round of validation that was selected, and the number of rounds."""
+    from suite.training.callbacks.selection import Selection
+
+    selection = next((callback for callback in trainer.callbacks if isinstance(callback, Selection)), None)
+    return {} if selection is None else {"best_epoch": selection.best_round, "epochs": selection.rounds}
