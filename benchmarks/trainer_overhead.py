@@ -24,6 +24,7 @@ from suite.training.batches.order import EpochOrder
 from suite.training.build import build_callbacks, build_data, build_loggers, build_module, build_trainer
 from suite.training.callbacks.signals import StopSignals
 from suite.training.callbacks.validation import ValidateEpochs
+from suite.training.config import RunConfig
 from tasks.graph.data import GraphData
 
 
@@ -49,13 +50,13 @@ def default(config: dict[str, Any], data: Any, steps: int, validates: bool = Tru
     """What ``attn train`` runs, in a new directory each time."""
 
     def run() -> None:
-        module = build_module(config, data.facts())
+        settings, module = RunConfig.parse(config), build_module(config, data.facts())
         with tempfile.TemporaryDirectory() as folder, StopSignals() as signals:
-            callbacks = build_callbacks(config, Path(folder) / "checkpoints", signals, module)
+            callbacks = build_callbacks(settings, Path(folder) / "checkpoints", signals, module)
             trainer = build_trainer(
-                config,
+                settings.trainer,
                 callbacks=[one for one in callbacks if validates or not isinstance(one, ValidateEpochs)],
-                loggers=build_loggers(config, Path(folder)),
+                loggers=build_loggers(settings, Path(folder)),
                 limit_val_batches=0,
             )
             with data.distributed(EpochOrder(trainer, config["seed"])):

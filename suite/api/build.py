@@ -44,9 +44,10 @@ def build(*overrides: str, **values: Any) -> tuple["BaseTaskModule", "TaskData"]
     Raises:
         UserError: for what ``compose`` rejects, and for data that are not available.
     """
+    from suite.training.config import RunConfig
     from suite.training.run.process import prepare
 
-    data, module = prepare(compose(*overrides, **values))
+    data, module = prepare(RunConfig.parse(compose(*overrides, **values)))
     return module, data
 
 

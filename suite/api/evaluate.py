@@ -42,7 +42,7 @@ def evaluate_split(
     from suite.training.base_task_module import evaluate as evaluate_module
     from suite.training.build import build_trainer
 
-    return evaluate_module(build_trainer(config), module, data, split)
+    return evaluate_module(build_trainer(config["trainer"]), module, data, split)
 
 
 def check_facts(path: Path, recorded: Mapping[str, Any], found: Mapping[str, Any]) -> None:

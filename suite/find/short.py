@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 from suite.training.batches.order import EpochOrder
 from suite.training.build import build_trainer
 from suite.training.callbacks.signals import Interrupted, StopSignals
+from suite.training.config import RunConfig
 from suite.training.run.process import prepare
 
 
@@ -31,7 +32,7 @@ class StopOnSignal(pl.Callback):
 
 def prepare_short(config: dict[str, Any]) -> tuple[Any, Any]:
     """Return data and a new module of ``config``, without a schedule of the learning rate."""
-    return prepare({**config, "schedule": None})
+    return prepare(RunConfig.parse({**config, "schedule": None}))
 
 
 def train(config: dict[str, Any], steps: int, callback: pl.Callback, prepared: tuple[Any, Any] | None = None) -> None:
@@ -49,15 +50,16 @@ def train(config: dict[str, Any], steps: int, callback: pl.Callback, prepared: t
     Raises:
         Interrupted: after Ctrl-C or SIGTERM.
     """
+    settings = RunConfig.parse(config)
     data, module = prepared or prepare_short(config)
     with StopSignals() as signals:
         trainer = build_trainer(
-            config,
+            settings.trainer,
             callbacks=[signals, StopOnSignal(signals), callback],
             max_epochs=-1,
             max_steps=steps,
             limit_val_batches=0,
         )
-        order = EpochOrder(trainer, config["seed"], 0, config.get("prefetch", 0), config.get("resident", False))
+        order = EpochOrder(trainer, settings.seed, 0, settings.prefetch, settings.resident)
         with closing(order), data.distributed(order):
             trainer.fit(module, datamodule=data)

@@ -4,6 +4,7 @@ import inspect
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from suite.training.callbacks.checkpoints import Checkpoints, VerifiedCheckpoint
 from suite.training.callbacks.guards import ProcessesAgree, StopOnNonFinite
 from suite.training.callbacks.signals import StopSignals
 from suite.training.callbacks.validation import ValidateEpochs
+from suite.training.config import RunConfig
 from suite.training.instantiate import instantiate, locate
 
 # Lightning advertises at INFO in every Trainer; set here because importing it resets the level.
@@ -31,6 +33,7 @@ if not torch.cuda.is_available():
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 ignore_deprecations()
+
 
 
 def build_data(config: Mapping[str, Any]) -> Any:
@@ -72,32 +75,30 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> BaseTas
     return module
 
 
-def build_callbacks(
-    config: Mapping[str, Any], folder: Path, signals: StopSignals, module: BaseTaskModule
-) -> list[pl.Callback]:
+def build_callbacks(config: RunConfig, folder: Path, signals: StopSignals, module: BaseTaskModule) -> list[pl.Callback]:
     """Return the callbacks of a run: those of the config, selection, guards, validation and checkpoints.
 
     Args:
-        config: resolved config of the run.
+        config: of the run.
         folder: of its checkpoints.
         signals: that end the run.
         module: that is trained.
     """
-    own = [instantiate(node, f"callbacks.{name}") for name, node in (config.get("callbacks") or {}).items()]
-    selection = [instantiate(config["selection"], "selection")] if config.get("selection") else []
+    own = [instantiate(node, f"callbacks.{name}") for name, node in config.callbacks.items()]
+    selection = [instantiate(config.selection, "selection")] if config.selection else []
     validation = [] if module.uses_validation_loop else [ValidateEpochs()]
-    checkpoints = Checkpoints(folder, signals, config["seed"], **(config.get("checkpoints") or {}))
-    return [*own, *selection, signals, StopOnNonFinite(folder), ProcessesAgree(config), *validation, checkpoints]
+    guards = [StopOnNonFinite(folder), ProcessesAgree(config.source)]
+    checkpoints = Checkpoints(folder, signals, config.seed, **asdict(config.checkpoints))
+    return [*own, *selection, signals, *guards, *validation, checkpoints]
 
 
-def build_loggers(config: Mapping[str, Any], run_dir: Path) -> list[Logger]:
+def build_loggers(config: RunConfig, run_dir: Path) -> list[Logger]:
     """Return the loggers of the config, which write to ``run_dir``."""
-    nodes = (config.get("logger") or {}).items()
-    return [instantiate(node, f"logger.{name}", run_dir=run_dir) for name, node in nodes]
+    return [instantiate(node, f"logger.{name}", run_dir=run_dir) for name, node in config.logger.items()]
 
 
 def build_trainer(
-    config: Mapping[str, Any],
+    trainer: Mapping[str, Any],
     *,
     callbacks: Sequence[pl.Callback] = (),
     loggers: Sequence[Logger] = (),
@@ -108,14 +109,14 @@ def build_trainer(
     """Return the Lightning Trainer of a config.
 
     Args:
-        config: resolved config of a run.
+        trainer: the section ``trainer`` of the config.
         callbacks: of the Trainer; it has no others.
         loggers: of the Trainer; it has no others.
         saved: path and content of the checkpoint to resume from.
         distributed: whether to use the devices, nodes and strategy of the config; otherwise one device.
         settings: arguments of ``lightning.pytorch.Trainer`` that replace those of the config.
     """
-    arguments = dict(config["trainer"])
+    arguments = dict(trainer)
     if not distributed:
         devices = arguments["devices"]
         arguments |= {"devices": devices if isinstance(devices, list) else 1, "num_nodes": 1, "strategy": "auto"}

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from suite.training.callbacks.signals import Interrupted
+from suite.training.config import RunConfig
 from suite.training.run import directory
 from suite.training.run import process as running
 
@@ -62,9 +63,9 @@ def ranks(function: Callable[..., object], *arguments: Any, world: int = 2) -> l
 
 def begin(config: dict[str, Any], run_dir: Path) -> Path:
     """The directory of a run with its config and provenance, as the parent leaves it for workers."""
-    data, _ = running.prepare(config)
+    data, _ = running.prepare(RunConfig.parse(config))
     path = directory.create(str(run_dir), config["task_name"])
-    running.record(path, config, data, resumed=False)
+    running.record(path, RunConfig.parse(config), data, resumed=False)
     return path
 
 
@@ -75,7 +76,8 @@ def work(
     if kill_at is not None and rank == int(os.environ.get("RANK", "0")):
         _kill_at(kill_at)
     torch.set_num_threads(1)
-    running.run(config, run_dir, *running.prepare(config), resume=resume)
+    settings = RunConfig.parse(config)
+    running.run(settings, run_dir, *running.prepare(settings), resume=resume)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

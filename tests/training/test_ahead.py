@@ -14,6 +14,7 @@ from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.batches.order import TrainingBatches
 from suite.training.batches.prefetch import Prefetch
+from suite.training.config import RunConfig
 from suite.training.run import process as running
 from tests.training import processes
 from tests.training.test_resume import TASKS, resumed
@@ -120,16 +121,16 @@ def test_a_run_that_fails_or_stops_in_an_epoch_leaves_no_process(tmp_path: Path)
     config = compose([*TASKS["documents"], "prefetch=2", "trainer.max_steps=3"])
     for name in ("stops", "fails"):
         run_dir = processes.begin(config, tmp_path / name)
-        data, module = running.prepare(config)
+        data, module = running.prepare(RunConfig.parse(config))
         if name == "fails":
             data.training_batches = lambda: list(failing(UserError("no such file")))
             with pytest.raises(UserError, match="^no such file$"):
-                running.run(config, run_dir, data, module)
+                running.run(RunConfig.parse(config), run_dir, data, module)
         else:
-            running.run(config, run_dir, data, module)
+            running.run(RunConfig.parse(config), run_dir, data, module)
     assert children() <= before
-    with pytest.raises(UserError, match="prefetch=-1 must not be negative"):
-        running.prepare({**config, "prefetch": -1})
+    with pytest.raises(UserError, match="prefetch must be at least 0, got -1"):
+        RunConfig.parse({**config, "prefetch": -1})
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])

@@ -13,6 +13,7 @@ import yaml
 from suite.cli.main import main
 from suite.config.compose import compose
 from suite.errors import UserError
+from suite.training.config import RunConfig
 from suite.training.run import directory
 from suite.training.run.cluster import Cluster
 from suite.training.run.launch import launch
@@ -151,7 +152,7 @@ def test_slurm_tells_nodes_number_and_where_they_meet(tmp_path: Path, monkeypatc
     fake.write_text("#!/bin/sh\n[ \"$*\" = 'show hostnames n[3-4]' ] && printf 'n3\\nn4\\n'\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    config = {"trainer": {"devices": 4}, "cluster": {"slurm": True}}
+    config = RunConfig.parse(compose([*SMALL, "trainer=slurm", "trainer.devices=4"]))
     many = SLURM | {"SLURM_NNODES": "2", "SLURM_NTASKS": "2", "SLURM_NODEID": "1", "SLURM_JOB_NODELIST": "n[3-4]"}
     found = Cluster.of(config, many)
     assert (found.nodes, found.node, found.endpoint, found.job) == (2, 1, "n3:34567", "1234567")
@@ -171,7 +172,9 @@ def test_slurm_tells_nodes_number_and_where_they_meet(tmp_path: Path, monkeypatc
     ],
 )
 def test_devices_are_processes(trainer: dict[str, object], processes_: int) -> None:
-    assert Cluster.of({"trainer": trainer}).world == processes_
+    config = compose(SMALL)
+    config["trainer"] |= trainer
+    assert Cluster.of(RunConfig.parse(config)).world == processes_
 
 
 def test_another_config_does_not_go_on_as_the_same_run(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.batches.resident import on_device
+from suite.training.config import RunConfig
 from suite.training.run import process as running
 from tasks.oct.data import PhantomData
 from tests.training import processes
@@ -27,7 +28,7 @@ def test_weights_are_the_same_to_the_bit(task: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("resident", "times"), [(False, 4), (True, 2)])  # three epochs, and once for the result
 def test_the_validation_split_is_made_once(resident: bool, times: int, tmp_path: Path) -> None:
     config = compose([*TASKS["oct"], f"resident={resident}", "trainer.max_epochs=3"])
-    data, module = running.prepare(config)
+    data, module = running.prepare(RunConfig.parse(config))
     loader, made = data.split_dataloader, []
 
     class Counted:
@@ -40,13 +41,13 @@ def test_the_validation_split_is_made_once(resident: bool, times: int, tmp_path:
                 yield batch
 
     data.split_dataloader = Counted
-    running.run(config, processes.begin(config, tmp_path / "run"), data, module)
+    running.run(RunConfig.parse(config), processes.begin(config, tmp_path / "run"), data, module)
     assert made.count("val") == times * len(loader("val"))
 
 
 def test_a_process_of_its_own_cannot_reach_them() -> None:
     with pytest.raises(UserError, match="prefetch=2 cannot be combined"):
-        running.prepare(compose([*TASKS["oct"], "resident=true", "prefetch=2"]))
+        running.prepare(RunConfig.parse(compose([*TASKS["oct"], "resident=true", "prefetch=2"])))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

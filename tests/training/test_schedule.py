@@ -50,7 +50,7 @@ def test_the_rates_of_a_run() -> None:
         rates.append(optimizer.param_groups[0]["lr"]),
         optimizer.step(closure),
     )
-    build_trainer(config).fit(module, datamodule=data)
+    build_trainer(config["trainer"]).fit(module, datamodule=data)
     steps = 3 * len(data.train_dataloader())
     assert rates == pytest.approx([0.5 * LinearSchedule(0.25)(step / steps) for step in range(steps)])
 

@@ -13,6 +13,7 @@ from torch import nn
 from suite.api.evaluate import evaluate
 from suite.config.compose import compose
 from suite.errors import UserError
+from suite.training.config import RunConfig
 from suite.training.processes import sharded_weights
 from suite.training.run import process as running
 from suite.training.state import checkpoint_file
@@ -92,12 +93,12 @@ def test_processes_that_begin_with_other_weights_stop(tmp_path: Path) -> None:
 
 def spoil(config: dict[str, Any], run_dir: Path) -> None:
     """Two processes, of which the second has a loss that is no number."""
-    data, module = running.prepare(config)
+    data, module = running.prepare(RunConfig.parse(config))
     original = module.compute_loss
     if os.environ["RANK"] == "1":
         module.compute_loss = lambda batch: original(batch) * (float("nan") if module.global_step == 3 else 1.0)
     try:
-        running.run(config, run_dir, data, module)
+        running.run(RunConfig.parse(config), run_dir, data, module)
     except UserError as error:
         assert "training stopped at step 4, batch 3" in str(error)
         assert "its loss is nan" in str(error)

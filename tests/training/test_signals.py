@@ -12,6 +12,7 @@ import torch
 from suite.cli.main import main
 from suite.config.compose import compose
 from suite.errors import UserError
+from suite.training.config import RunConfig
 from suite.training.run import process as running
 from suite.training.state import checkpoint_file
 from tests.training import processes
@@ -96,7 +97,7 @@ def test_slurms_warning_saves_and_requeues_and_the_job_goes_on(tmp_path: Path) -
 def test_a_number_that_is_none_stops_before_the_step_and_names_the_batch(where: str, tmp_path: Path) -> None:
     config = compose(["task=documents", "data=documents/synthetic", "data.batch_size=7", "trainer.max_epochs=4"])
     run_dir = processes.begin(config, tmp_path / "run")
-    data, module = running.prepare(config)
+    data, module = running.prepare(RunConfig.parse(config))
     original, before = module.compute_loss, {}
 
     def spoiled(batch: object) -> torch.Tensor:
@@ -113,6 +114,6 @@ def test_a_number_that_is_none_stops_before_the_step_and_names_the_batch(where: 
 
     module.compute_loss = spoiled
     with pytest.raises(UserError, match=r"training stopped at step 13, batch 3 in epoch 1: .*(loss is|gradient of)"):
-        running.run(config, run_dir, data, module)
+        running.run(RunConfig.parse(config), run_dir, data, module)
     state = checkpoint_file.load(run_dir / "checkpoints/before_failure.ckpt")["state_dict"]
     assert all(torch.equal(before[name], tensor) for name, tensor in state.items())

@@ -12,6 +12,7 @@ import pytest
 from suite.api.evaluate import evaluate
 from suite.config.compose import compose
 from suite.errors import UserError
+from suite.training.config import RunConfig
 from suite.training.run import process as running
 from tests.training import processes
 from tests.training.test_resume import TASKS
@@ -83,11 +84,11 @@ def disagree(config: dict[str, Any], run_dir: Path, what: str) -> None:
     odd = os.environ["RANK"] == "1"
     if what == "config" and odd:
         config = {**config, "optim": {**config["optim"], "lr": 0.123}}
-    data, module = running.prepare(config)
+    data, module = running.prepare(RunConfig.parse(config))
     if what == "weights" and odd:  # behind the start, where process 0 hands its weights out
         module.on_train_epoch_start = lambda: next(module.parameters()).data.add_(1e-6)
     try:
-        running.run(config, run_dir, data, module)
+        running.run(RunConfig.parse(config), run_dir, data, module)
     except UserError as error:
         assert f"the {what} of process 1 is not that of process 0" in str(error)
         os._exit(2)

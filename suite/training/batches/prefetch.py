@@ -22,11 +22,11 @@ from suite.errors import UserError
 
 
 def check_prefetch(number: int) -> None:
-    """Raise UserError for a number of batches that cannot be made ahead here."""
-    if number < 0:
-        raise UserError(f"prefetch={number} must not be negative; 0 makes batches in the training process")
+    """Raise UserError if this system cannot prefetch."""
     if number and "fork" not in multiprocessing.get_all_start_methods():
-        raise UserError(f"prefetch={number} needs a system that can fork processes, which {sys.platform} cannot; use 0")
+        raise UserError(
+            f"prefetch={number} needs a system that can fork processes, and {sys.platform} cannot; set prefetch=0"
+        )
 
 
 class _Failure(NamedTuple):

@@ -11,7 +11,6 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from suite.data.process_share import ProcessRank
-from suite.errors import UserError
 from suite.training.callbacks.guards import weights_hash
 from suite.training.callbacks.selection import Selection
 from suite.training.callbacks.signals import Interrupted, StopSignals
@@ -61,12 +60,9 @@ class Checkpoints(Checkpoint):
         folder: Path,
         signals: StopSignals,
         seed: int,
-        every_seconds: float | None = 30.0,
-        every_steps: int | None = None,
+        every_seconds: float | None,
+        every_steps: int | None,
     ) -> None:
-        for name, value in (("every_seconds", every_seconds), ("every_steps", every_steps)):
-            if value is not None and value < 0:
-                raise UserError(f"checkpoints.{name} must not be negative, got {value}")
         self.folder, self.signals, self.seed = folder, signals, seed
         self.every_seconds, self.every_steps = every_seconds, every_steps
         self._last_time, self._last_step = time.monotonic(), 0

@@ -11,42 +11,57 @@ from typing import Any, NamedTuple
 
 from suite.errors import UserError
 from suite.training.callbacks.signals import Interrupted
+from suite.training.config import RunConfig
 
 log = logging.getLogger(__name__)
 SIGNALS = "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"
 
 
 class Cluster(NamedTuple):
-    """Where a run takes place: ``processes`` on each of ``nodes``, of which this is number ``node``."""
+    """The processes and nodes of a run, and which node this is.
 
-    processes: int = 1
-    nodes: int = 1
-    node: int = 0
-    endpoint: str | None = None  # HOST:PORT where nodes meet
-    job: str | None = None  # of the scheduler
-    timeout: int = 900  # seconds to wait for the other nodes
+    Args:
+        processes: number of processes on each node.
+        nodes: number of nodes.
+        node: number of this node.
+        endpoint: HOST:PORT of the rendezvous of several nodes.
+        job: id of the scheduler's job.
+        timeout: seconds to wait for the other nodes.
+    """
+
+    processes: int
+    nodes: int
+    node: int
+    endpoint: str | None
+    job: str | None
+    timeout: int
 
     @classmethod
-    def of(cls, config: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> "Cluster":
-        """Read it from ``trainer`` and ``cluster``; under SLURM from what ``srun`` tells. Raises UserError."""
-        trainer, asked = config["trainer"], config.get("cluster") or {}
-        processes, nodes = _processes(trainer), trainer.get("num_nodes", 1)
-        node, endpoint, job = asked.get("node", 0), asked.get("endpoint"), None
-        if asked.get("slurm"):
+    def of(cls, config: RunConfig, environment: Mapping[str, str] = os.environ) -> "Cluster":
+        """Return the cluster of a config; under SLURM, of the environment that ``srun`` sets.
+
+        Raises UserError if the nodes lack an endpoint, a number or a common directory.
+        """
+        processes, nodes = _processes(config.trainer), config.trainer["num_nodes"]
+        node, endpoint, job = config.cluster.node, config.cluster.endpoint, None
+        if config.cluster.slurm:
             nodes, node, endpoint, job = _slurm(environment)
         if nodes > 1 and endpoint is None:
             raise UserError(
-                f"trainer.num_nodes={nodes} needs cluster.endpoint=HOST:PORT, where the nodes meet, the same on each"
+                f"trainer.num_nodes={nodes} needs cluster.endpoint=HOST:PORT, the address of the first node, "
+                "the same on each node"
             )
         if not 0 <= node < nodes:
-            raise UserError(f"cluster.node={node} must be 0 to {nodes - 1}, another one on each node")
-        if nodes > 1 and not config.get("run_dir") and job is None:
-            raise UserError(f"trainer.num_nodes={nodes} needs run_dir=DIR, a new directory that all nodes see")
-        return cls(processes, nodes, node, endpoint, job, asked.get("timeout", 900))
+            raise UserError(f"cluster.node must be from 0 to {nodes - 1} and differ between nodes, got {node}")
+        if nodes > 1 and not config.run_dir and job is None:
+            raise UserError(
+                f"trainer.num_nodes={nodes} needs run_dir=DIR, a new directory that all nodes have access to"
+            )
+        return cls(processes, nodes, node, endpoint, job, config.cluster.timeout)
 
     @property
     def world(self) -> int:
-        """Processes of all nodes."""
+        """Number of processes on all nodes."""
         return self.processes * self.nodes
 
 

@@ -1,4 +1,4 @@
-"""One process's part of a run: train, measure once, record."""
+"""What one process of a run does: train, evaluate, record."""
 
 import json
 import os
@@ -6,15 +6,23 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suite.errors import UserError
+from suite.training.config import RunConfig
 from suite.training.run import directory
 from suite.training.run import resume as resuming
 
+if TYPE_CHECKING:
+    from suite.data.module import TaskData
+    from suite.training.base_task_module import BaseTaskModule
 
-def prepare(config: dict[str, Any]) -> tuple[Any, Any]:
-    """Data and module, everything that a config can get wrong checked; the module's weights follow from the seed."""
+
+def prepare(config: RunConfig) -> tuple["TaskData", "BaseTaskModule"]:
+    """Return data and module of a run. The weights are a function of the seed.
+
+    Raises UserError for a wrong value anywhere in the config, and for data that are not available.
+    """
     import lightning.pytorch as pl
     import torch
 
@@ -23,22 +31,22 @@ def prepare(config: dict[str, Any]) -> tuple[Any, Any]:
     from suite.training.build import build_data, build_module
     from suite.training.compile import compile_parts
 
-    check_prefetch(config.get("prefetch", 0))
-    check_resident(config.get("resident", False), config.get("prefetch", 0))
-    if config.get("threads"):
-        torch.set_num_threads(config["threads"])
-    data = build_data(config)
-    pl.seed_everything(config["seed"], workers=True, verbose=False)
-    module = build_module(config, data.facts())
-    if config.get("compile"):
+    check_prefetch(config.prefetch)
+    check_resident(config.resident, config.prefetch)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    data = build_data(config.source)
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    module = build_module(config.source, data.facts())
+    if config.compile:
         compile_parts(module.net)
     return data, module
 
 
-def record(run_dir: Path, config: dict[str, Any], data: Any, resumed: bool) -> None:
-    """Write config and provenance; of a run that goes on, when and by what command."""
-    directory.write_config(run_dir, config)
-    provenance = directory.provenance(sys.argv, config["seed"], data.provenance())
+def record(run_dir: Path, config: RunConfig, data: "TaskData", resumed: bool) -> None:
+    """Write config and provenance; for a resumed run add when and by which command it resumed."""
+    directory.write_config(run_dir, config.source)
+    provenance = directory.provenance(sys.argv, config.seed, data.provenance())
     if resumed and (run_dir / "provenance.json").exists():
         before = json.loads((run_dir / "provenance.json").read_text())
         now = {key: provenance[key] for key in ("command", "started", "git", "versions", "platform", "processor")}
@@ -46,10 +54,20 @@ def record(run_dir: Path, config: dict[str, Any], data: Any, resumed: bool) -> N
     directory.write_json(run_dir / "provenance.json", provenance)
 
 
-def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: str | None = None) -> None:
-    """Train from the start, or with ``resume`` from what was saved; the first process writes ``result.json``.
+def run(
+    config: RunConfig, run_dir: Path, data: "TaskData", module: "BaseTaskModule", resume: str | None = None
+) -> None:
+    """Train and evaluate in this process; the first process writes ``result.json``.
 
-    Raises Interrupted where a signal ended it, saved.
+    Args:
+        config: of the run.
+        run_dir: its directory, with config and provenance.
+        data: of ``prepare``.
+        module: of ``prepare``.
+        resume: run or checkpoint to resume from; None starts from the beginning.
+
+    Raises:
+        Interrupted: if a signal ended the run, after it was saved.
     """
     from suite.training.batches.order import EpochOrder
     from suite.training.build import build_callbacks, build_loggers, build_trainer
@@ -59,13 +77,13 @@ def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: s
 
     first = _rank() == 0
     saved = resuming.saved(run_dir, resume) if resume else None
-    if first:  # a run that was killed before its first checkpoint begins again, its rows too
+    if first:  # a run that was killed before its first checkpoint starts again, without its rows
         loggers.rewind(run_dir, saved[1]["global_step"] if saved else -1)
     provenance = json.loads((run_dir / "provenance.json").read_text())
     succeeded = False
     with StopSignals() as signals:
         trainer = build_trainer(
-            config,
+            config.trainer,
             callbacks=build_callbacks(config, run_dir / "checkpoints", signals, module),
             loggers=build_loggers(config, run_dir) if first else (),
             saved=saved,
@@ -73,15 +91,15 @@ def run(config: dict[str, Any], run_dir: Path, data: Any, module: Any, resume: s
             **({} if module.uses_validation_loop else {"limit_val_batches": 0}),
         )
         try:
-            loggers.start(trainer.loggers, config, provenance)
+            loggers.start(trainer.loggers, config.source, provenance)
             skip = saved[1]["position"]["batches"] if saved else 0
             started = time.perf_counter()
-            order = EpochOrder(trainer, config["seed"], skip, config.get("prefetch", 0), config.get("resident", False))
+            order = EpochOrder(trainer, config.seed, skip, config.prefetch, config.resident)
             with closing(order), data.distributed(order):
                 _fit(trainer, module, data, str(saved[0]) if saved else None)
             seconds = time.perf_counter() - started
             samples = SampleTable()
-            evaluator = build_trainer(config, callbacks=[signals, samples], distributed=True)
+            evaluator = build_trainer(config.trainer, callbacks=[signals, samples], distributed=True)
             result = _evaluate(config, evaluator, module, data) | _selected(trainer)
             result["params"] = sum(parameter.numel() for parameter in module.net.parameters())
             if first:
@@ -103,7 +121,7 @@ def _rank() -> int:
 
 
 def _fit(trainer: Any, module: Any, data: Any, ckpt_path: str | None) -> None:
-    """Train; what Lightning refuses of the trainer's settings is told as it says it, without its traceback."""
+    """Train. Raises UserError for arguments that Lightning's Trainer rejects."""
     from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
     try:
@@ -112,11 +130,11 @@ def _fit(trainer: Any, module: Any, data: Any, ckpt_path: str | None) -> None:
         raise UserError(f"trainer: {error}") from error
 
 
-def _evaluate(config: dict[str, Any], trainer: Any, module: Any, data: Any) -> dict[str, Any]:
+def _evaluate(config: RunConfig, trainer: Any, module: Any, data: Any) -> dict[str, Any]:
     """Evaluate the selected weights on the validation and the test split; return the flat result."""
     from suite.training.base_task_module import evaluate
 
-    result: dict[str, Any] = {"task": config["task_name"], "seed": config["seed"]}
+    result: dict[str, Any] = {"task": config.task_name, "seed": config.seed}
     for split in ("val", "test"):
         result.update(evaluate(trainer, module, data, split))
     return result

@@ -20,6 +20,7 @@ def main(run_dir: Path, resume: str | None) -> int:
 
     from suite.console import quiet
     from suite.training.callbacks.signals import Interrupted
+    from suite.training.config import RunConfig
     from suite.training.run.process import prepare, run
     from suite.training.run.resume import recorded
 
@@ -27,7 +28,7 @@ def main(run_dir: Path, resume: str | None) -> int:
     reasons = get_error_handler()
     reasons.initialize()
     try:
-        config = recorded(run_dir)
+        config = RunConfig.parse(recorded(run_dir))
         run(config, run_dir, *prepare(config), resume=resume)
     except UserError as error:
         reasons.record_exception(error)
