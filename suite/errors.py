@@ -7,7 +7,7 @@ from collections.abc import Iterable
 class UserError(Exception):
     """Invalid input. The message names the thing, the reason and the fix.
 
-    The command line prints the message without a traceback and exits with code 2; ``debug=true`` shows the traceback.
+    The command line prints the message without a traceback and exits with code 2; ``--traceback`` shows the traceback.
     In Python it is an ordinary exception.
     """
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from suite.cli.options import split
 from suite.errors import UserError, did_you_mean
 
 USAGE = """usage: attn find lr task=TASK [KEY=VALUE ...] [lr_min=1e-6] [lr_max=1] [steps=100] [output=FILE.csv]
@@ -32,13 +33,7 @@ def main(argv: list[str]) -> int:
     if argv[0] not in finders:
         raise UserError(f"attn find {argv[0]} is not known.{did_you_mean(argv[0], finders)}")
     own = {"lr": ("lr_min", "lr_max", "steps", "output"), "batch": ("key", "steps", "memory", "output")}[argv[0]]
-    options, words = {}, []
-    for word in argv[1:]:
-        name, equals, value = word.partition("=")
-        if name in own and equals:
-            options[name] = value
-        else:
-            words.append(word)
+    options, words = split(argv[1:], own)
     output = options.pop("output", None)
     if output is not None and not output.endswith(".csv"):
         raise UserError(f"output={output} must end in .csv")

@@ -29,13 +29,14 @@ COMMANDS = {
     "tasks": Command("suite.cli.tasks", "list the tasks", "attn tasks"),
     "data": Command("suite.cli.data", "list, download or verify data sets", "attn data get cora"),
 }
+TRACEBACK = "--traceback"
 USAGE = """attn: train and use attention models for graphs, documents, histories, speech and images
 
 usage: attn COMMAND [KEY=VALUE ...]
 
 {commands}
 
-attn COMMAND --help describes a command. debug=true shows the traceback of an error.
+attn COMMAND --help describes a command. --traceback shows the traceback of an error.
 Tab completion in bash: eval "$(attn -sc install=bash)"; also for zsh and fish.
 """
 
@@ -50,15 +51,20 @@ def main(argv: list[str] | None = None) -> int:
         print(USAGE.format(commands=lines))
         return 0
     name, rest = arguments[0], arguments[1:]
-    debug = any(word in ("debug=true", "debug=True") for word in rest)
+    traceback_wanted = TRACEBACK in rest
     quiet()
     try:
         if name not in COMMANDS:
             raise UserError(f"'{name}' is not a command of attn.{did_you_mean(name, COMMANDS)}")
         command = importlib.import_module(COMMANDS[name].module)
-        return command.main([word for word in rest if word.lower() != "debug=true"])
+        if any(word.lower() == "debug=true" for word in rest):
+            raise UserError(
+                f"debug=true is not known; {TRACEBACK} shows the traceback of an error, debug=one_pass and debug=short "
+                "shorten a run"
+            )
+        return command.main([word for word in rest if word != TRACEBACK])
     except UserError as error:
-        if debug:
+        if traceback_wanted:
             traceback.print_exc()
         print(f"attn: {error}", file=sys.stderr)
         return 2

@@ -1,15 +1,22 @@
-"""The KEY=VALUE arguments of the commands that take a checkpoint."""
+"""KEY=VALUE arguments of commands."""
 
 from collections.abc import Iterable
 
 from suite.errors import UserError
 
-__all__ = ["parse"]
+__all__ = ["parse", "split"]
 
 
 def parse(words: Iterable[str], command: str) -> dict[str, str]:
     """Return the values by key; raises UserError for an argument that is not KEY=VALUE."""
     return dict(_pair(word, command) for word in words)
+
+
+def split(words: Iterable[str], names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the values of the arguments that are NAME=VALUE for one of ``names``, and all other arguments."""
+    pairs = [(word, *word.partition("=")) for word in words]
+    options = {key: value for _, key, equals, value in pairs if equals and key in names}
+    return options, [word for word, key, equals, _ in pairs if not (equals and key in names)]
 
 
 def _pair(word: str, command: str) -> tuple[str, str]:

@@ -1,16 +1,15 @@
 """``attn sweep``: many runs with values that optuna chooses, in a directory from which the sweep can resume."""
 
 import json
-import secrets
-from datetime import datetime, timezone
 from pathlib import Path
 
+from suite.cli.options import split
 from suite.errors import UserError
 
 __all__ = ["main"]
 
 USAGE = """usage: attn sweep task=TASK KEY=SPACE ... [KEY=VALUE ...] [sweep.trials=20] [sweep.OPTION=VALUE ...]
-       attn sweep --resume DIR
+       attn sweep resume=DIR [sweep.trials=40]
 
 Spaces:   model.num_heads=choice(4,8)   model.dropout=interval(0,0.8)   optim.lr=tag(log,interval(1e-4,1e-1))
           model.head_dim=range(4,17,4)
@@ -30,10 +29,12 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(USAGE)
         return 0 if argv else 2
+    if "--resume" in argv:
+        raise UserError("--resume is not an option; resume a sweep with: attn sweep resume=DIR")
     from suite.config.compose import compose
     from suite.sweep.space import objective, parse, wandb_config
 
-    words, folder = _resumed(argv) if "--resume" in argv else (argv, None)
+    words, folder = _resumed(argv) if any(word.startswith("resume=") for word in argv) else (argv, None)
     sweep = parse(words)
     example = [f"{item.key}={item.example}" for item in sweep.space]
     config = compose([*sweep.fixed, *example])  # raises UserError for a wrong key or preset before a trial starts
@@ -59,7 +60,7 @@ def _run(words: list[str], folder: Path, monitor: str, mode: str) -> int:
     try:
         study.run()
     except KeyboardInterrupt:
-        print(f"attn: stopped; resume with: attn sweep --resume {folder}")
+        print(f"attn: stopped; resume with: attn sweep resume={folder}")
         return 130
     found = report.rows(study.study, folder)
     report.write_table(found, folder / "sweep.csv")
@@ -73,23 +74,24 @@ def _run(words: list[str], folder: Path, monitor: str, mode: str) -> int:
 
 def _resumed(argv: list[str]) -> tuple[list[str], Path]:
     """The arguments that a sweep was started with and its directory; the number of trials may change."""
-    others = [word for word in argv if word != "--resume"]
-    folders = [word for word in others if "=" not in word]
-    if len(folders) != 1 or not (Path(folders[0]) / "sweep.json").is_file():
-        raise UserError("attn sweep --resume needs the directory of a sweep, with a sweep.json")
-    more = [word for word in others if "=" in word]
+    options, more = split(argv, ("resume",))
+    folder = Path(options["resume"])
+    if not (folder / "sweep.json").is_file():
+        raise UserError(f"resume={folder} is not the directory of a sweep: it has no sweep.json")
     if fixed := [word for word in more if not word.startswith(("sweep.trials=", "sweep.parallel=", "sweep.devices="))]:
         raise UserError(
             f"{fixed[0]} cannot change when a sweep resumes; only sweep.trials, sweep.parallel and sweep.devices can"
         )
-    folder = Path(folders[0])
     return [*json.loads((folder / "sweep.json").read_text())["words"], *more], folder
 
 
 def _new(named: str | None) -> Path:
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    folder = Path(named or f"runs/sweeps/{stamp}-{secrets.token_hex(3)}")
+    from suite.training.run import directory
+
+    if named is None:
+        return directory.new(Path("runs/sweeps"))
+    folder = Path(named)
     if (folder / "sweep.json").exists():
-        raise UserError(f"sweep.dir={folder} already holds a sweep; resume with: attn sweep --resume {folder}")
+        raise UserError(f"sweep.dir={folder} already holds a sweep; resume with: attn sweep resume={folder}")
     folder.mkdir(parents=True, exist_ok=True)
     return folder

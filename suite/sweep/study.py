@@ -46,7 +46,7 @@ class Study:
         self.running: dict[Any, Running] = {}
 
     def run(self) -> None:
-        """Run what is missing; Ctrl-C lets the running trials save, and leaves them to ``attn sweep --resume``."""
+        """Run what is missing; Ctrl-C lets the running trials save, and leaves them to ``attn sweep resume=DIR``."""
         state = self.optuna.trial.TrialState
         waiting = [
             self.optuna.trial.Trial(self.study, trial._trial_id)

@@ -1,7 +1,6 @@
 """One trial: a process of its own that runs ``attn train``, followed through the file it writes."""
 
 import csv
-import ctypes
 import json
 import os
 import signal
@@ -9,10 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-ATTN = [sys.executable, "-m", "suite.cli.main"]
+from suite.processes import die_with_parent, python_arguments
+
+ATTN = [sys.executable, *python_arguments("suite.cli.main")]
 
 
 class Running:
@@ -31,7 +33,11 @@ class Running:
         command = [*ATTN, "train", *words, f"run_dir={folder}", "resume=auto_or_new"]
         with folder.with_suffix(".log").open("a") as log:
             self.process = subprocess.Popen(  # noqa: S603
-                command, stdout=log, stderr=subprocess.STDOUT, env=environment, preexec_fn=_die_with_parent
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                preexec_fn=partial(die_with_parent, signal.SIGTERM),
             )
 
     def new_values(self, monitor: str) -> Iterator[tuple[int, float]]:
@@ -64,8 +70,3 @@ class Running:
     def seconds(self) -> float:
         """Since it was started here."""
         return time.monotonic() - self.started
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -30,11 +30,15 @@ def test_completion_script_installs(attn: Attn) -> None:
     assert "complete" in attn("-sc", "install=bash").stdout
 
 
-def test_debug_shows_the_traceback(attn: Attn, attn_process: Attn) -> None:
-    plain, traced = attn_process("train", "task=grph"), attn("train", "task=grph", "debug=true")
+def test_the_traceback_is_shown_on_request(attn: Attn, attn_process: Attn) -> None:
+    plain, traced = attn_process("train", "task=grph"), attn("train", "task=grph", "--traceback")
     assert re.fullmatch(r"attn: task=grph is not known\. Did you mean 'graph'\? Valid: .*graph.*\.\n", plain.stderr)
     assert "Traceback" in traced.stderr
     assert plain.returncode == traced.returncode == 2
+    assert attn("tasks", "debug=true").stderr == (
+        "attn: debug=true is not known; --traceback shows the traceback of an error, "
+        "debug=one_pass and debug=short shorten a run\n"
+    )
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -20,7 +20,7 @@ def test_a_sweep_file_of_wandb_is_written(attn: Attn, tmp_path: Path) -> None:
 def test_a_sweep_resumes_only_with_its_own_arguments(attn: Attn, tmp_path: Path) -> None:
     (tmp_path / "sweep").mkdir()
     (tmp_path / "sweep/sweep.json").write_text('{"words": ["task=graph"]}')
-    done = attn("sweep", "--resume", "sweep", "seed=2")
+    done = attn("sweep", "resume=sweep", "seed=2")
     assert done.returncode == 2
     assert "seed=2 cannot change when a sweep resumes; only sweep.trials" in done.stderr
 
@@ -28,7 +28,8 @@ def test_a_sweep_resumes_only_with_its_own_arguments(attn: Attn, tmp_path: Path)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--resume", "gone"), "needs the directory of a sweep"),
+        (("resume=gone",), "resume=gone is not the directory of a sweep"),
+        (("--resume", "gone"), "resume a sweep with: attn sweep resume=DIR"),
         ((*SMALL, "model.num_head=choice(2,4)"), "Did you mean 'num_heads'?"),
         ((*SMALL, "model.num_heads=choice(2,4)", "sweep.dir=sweep"), "sweep.dir=sweep already holds a sweep"),
     ],

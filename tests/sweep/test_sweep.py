@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from suite.sweep.study import Study
 from suite.training.state import checkpoint_file
 from tests.training import processes
 from tests.training.test_resume import TASKS
+from tests.waiting import wait_until
 
 STAND_IN = """
 import json, os, pathlib, signal, sys, time
@@ -38,6 +38,7 @@ with (run / "metrics.csv").open("w") as file:
         time.sleep(float(words.get("+pause", "0")))
 (run / "result.json").write_text(json.dumps({"val/accuracy": 1 - abs(lr - 0.3)}))
 """
+REAL = trial.ATTN
 BASE = ["sweep", "task=graph", "data=graph/synthetic"]
 
 
@@ -77,14 +78,10 @@ def test_a_stopped_sweep_goes_on_with_the_trials_that_ran(capsys: pytest.Capture
         "sweep.prune=false",
     ]
     process = processes.start(lambda: os._exit(main([*BASE, *words, "sweep.dir=s"])))
-    end = time.monotonic() + 60
-    while len(list(Path("s/trials").glob("*/starts"))) < 3:
-        assert process.is_alive()
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: processes.alive(process) and len(list(Path("s/trials").glob("*/starts"))) >= 3, 60)
     os.kill(process.pid, signal.SIGINT)
     assert processes.join([process]) == [130]
-    assert main(["sweep", "--resume", "s", "sweep.trials=6"]) == 0
+    assert main(["sweep", "resume=s", "sweep.trials=6"]) == 0
     rows = table()
     assert sorted(int(row["trial"]) for row in rows) == list(range(6))
     assert [row["failure"] for row in rows if row["state"] != "complete"] == []
@@ -132,11 +129,12 @@ def test_wandbs_own_sweep_starts_our_launcher() -> None:
         (["optim.lr=choice(1.0,2.0)", "sweep.monitor=test/accuracy"], "would choose by the test split"),
         (["optim.lr=choice(1.0,2.0)", "sweep.monitor=val/f1"], "needs sweep.mode"),
         (["optim.lr=choice(1.0,2.0)", "sweep.mode=best"], "must be max or min"),
-        (["--resume", "gone"], "needs the directory of a sweep"),
+        (["resume=gone"], "resume=gone is not the directory of a sweep"),
+        (["--resume", "gone"], "resume a sweep with: attn sweep resume=DIR"),
     ],
 )
 def test_what_cannot_be_swept_is_refused(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*BASE, *words] if words[0] != "--resume" else ["sweep", *words]) == 2
+    assert main([*BASE, *words] if "resume" not in words[0] else ["sweep", *words]) == 2
     assert message in capsys.readouterr().err
     assert not Path("runs").exists()
 
@@ -151,7 +149,7 @@ def test_a_range_ends_before_its_stop_as_hydras_does() -> None:
 @pytest.mark.slow
 def test_four_trials_of_two_processes_agree(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """Real trials: in each, both processes had one config and one set of weights."""
-    monkeypatch.setattr(trial, "ATTN", [sys.executable, "-m", "suite.cli.main"])
+    monkeypatch.setattr(trial, "ATTN", REAL)
     words = ["trainer=ddp_cpu", "optim.lr=tag(log,interval(1e-4,1e-1))", "sweep.trials=4", "sweep.dir=s"]
     assert main(["sweep", *TASKS["documents"], *words]) == 0, capfd.readouterr()
     rates = set()

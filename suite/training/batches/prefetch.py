@@ -1,6 +1,5 @@
 """Batches made ahead, in one process of their own, while this one trains on those before."""
 
-import ctypes
 import io
 import multiprocessing
 import os
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 
 from suite.errors import UserError
+from suite.processes import die_with_parent
 
 
 def check_prefetch(number: int) -> None:
@@ -96,8 +96,7 @@ _HEEDED = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "S
 
 def _work(items: Iterable[Any], number: int, pipe: Connection, ours: Connection) -> None:
     """The other process: make items here, send them in a thread that waits for the reader."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # dies with its parent, even one killed by SIGKILL
+    die_with_parent()
     ours.close()  # or a parent that has died would never break the pipe
     torch.set_num_threads(1)
     made: queue.Queue[bytes] = queue.Queue(number)

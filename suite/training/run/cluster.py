@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from suite.errors import UserError
+from suite.processes import python_arguments
 from suite.training.callbacks.signals import Interrupted
 from suite.training.config import RunConfig
 
@@ -95,8 +96,9 @@ def start(cluster: Cluster, run_dir: Path, resume: str | None) -> None:
         signals_to_handle=SIGNALS,
         shutdown_timeout=15,
     )
+    worker = python_arguments("suite.training.run.worker", str(run_dir), resume or "")
     try:
-        elastic_launch(settings, sys.executable)("-m", "suite.training.run.worker", str(run_dir), resume or "")
+        elastic_launch(settings, sys.executable)(*worker)
     except SignalException as stopped:
         raise Interrupted(int(stopped.sigval)) from None
     except ChildFailedError as failed:

@@ -18,6 +18,19 @@ from suite.errors import UserError
 PACKAGES = ("attention-suite", "torch", "lightning", "torch-geometric", "hydra-core", "omegaconf", "numpy", "wandb")
 
 
+def new(parent: Path) -> Path:
+    """Make a directory ``parent/<UTC time>-<random suffix>`` that did not exist before, and return its path."""
+    parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+        path = parent / f"{stamp}-{secrets.token_hex(3)}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+
+
 def create(run_dir: str | None, task: str, root: str = "runs", reuse: bool = False) -> Path:
     """Make the directory of a new run, exclusively: two runs started in the same second never share one.
 
@@ -25,16 +38,7 @@ def create(run_dir: str | None, task: str, root: str = "runs", reuse: bool = Fal
     not hold a run; UserError otherwise. ``reuse`` takes that of a run that ended before it saved anything.
     """
     if run_dir is None:
-        parent = Path(root) / task
-        parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-            path = parent / f"{stamp}-{secrets.token_hex(3)}"
-            try:
-                path.mkdir()
-            except FileExistsError:
-                continue
-            return path
+        return new(Path(root) / task)
     path = Path(run_dir)
     try:
         path.mkdir(parents=True, exist_ok=True)

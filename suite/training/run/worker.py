@@ -3,18 +3,17 @@
 python -m suite.training.run.worker RUN_DIR RESUME        started by torch's elastic agent (suite.training.run.cluster)
 """
 
-import ctypes
 import os
-import signal
 import sys
 from pathlib import Path
 
 from suite.errors import UserError
+from suite.processes import die_with_parent
 
 
 def main(run_dir: Path, resume: str | None) -> int:
     """Train this process's share; returns the exit code, and leaves the reason of a failure for the agent."""
-    _die_with_parent()  # first, for what is imported below takes seconds
+    die_with_parent()  # first, since the imports below take seconds
     import torch.distributed as dist
     from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
@@ -42,12 +41,6 @@ def main(run_dir: Path, resume: str | None) -> int:
         if dist.is_initialized():
             dist.destroy_process_group()  # gloo's threads abort the process that exits before
     return 0
-
-
-def _die_with_parent() -> None:
-    """Linux kills this process when its agent dies, even of SIGKILL; nobody would be left to collect it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 if __name__ == "__main__":
