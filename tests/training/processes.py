@@ -48,6 +48,18 @@ def join(processes: Sequence[Process], seconds: float = 240.0) -> list[int]:
     return [process.exitcode for process in processes]
 
 
+def alive(process: Process) -> bool:
+    """Return True. Raises AssertionError if the process has ended: a condition of ``wait_until`` then ends at once."""
+    assert process.is_alive(), f"the process ended with code {process.exitcode}"
+    return True
+
+
+def cpu_seconds(process: Process) -> float:
+    """The processor time that a process has taken, in seconds."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def ranks(function: Callable[..., object], *arguments: Any, world: int = 2) -> list[Process]:
     """Start ``world`` processes as the elastic agent would."""
     with socket.socket() as free:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from tests.training.test_resume import TASKS, resumed
 from tests.training.test_signals import begun, grouped
 from tests.training.test_soak import children
 from tests.training.test_two_processes import together
+from tests.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,6 @@ def test_what_a_loader_raises_reaches_the_reader_and_no_process_is_left() -> Non
 
     def killed() -> Iterator[int]:
         yield 1
-        time.sleep(0.2)
         os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.raises(UserError, match=r"ended with code -9.*prefetch=0"):
@@ -145,7 +144,4 @@ def test_a_signal_to_the_whole_group_saves_and_leaves_no_process(
     told = capfd.readouterr().err
     assert "Traceback" not in told
     assert told.count("\n") == (0 if number == signal.SIGKILL else 1)
-    end = time.monotonic() + 5
-    while any(Path(f"/proc/{child}").exists() for child in batches):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in batches), 5)

@@ -5,7 +5,6 @@ import pickle
 import random
 import resource
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -106,7 +105,7 @@ def check_kills(folder: Path, kills: int) -> int:
     environment = {"TMPDIR": "/dev/shm"}  # another file system
     for _ in range(kills):
         process = processes.start(save_for_ever, folder, environment=environment)
-        time.sleep(rng.uniform(0.05, 0.25))
+        process.join(rng.uniform(0.05, 0.25))
         process.kill()
         process.join()
         stale += len(list(folder.glob(".*.tmp-*")))

@@ -16,6 +16,7 @@ from suite.training.config import RunConfig
 from suite.training.run import process as running
 from suite.training.state import checkpoint_file
 from tests.training import processes
+from tests.waiting import wait_until
 
 ENDLESS = ["task=documents", "data=documents/synthetic", "trainer.max_epochs=100000", "data.batch_size=7"]
 
@@ -37,12 +38,14 @@ def begun(
     """A process in the middle of training."""
     words = ("train", *ENDLESS, f"run_dir={run_dir}", "checkpoints.every_steps=3", *more)
     process = processes.start(start, *words, environment=environment)
-    end = time.monotonic() + 120
-    while not (run_dir / "checkpoints/last.ckpt").exists():
-        assert process.is_alive(), process.exitcode
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: processes.alive(process) and (run_dir / "checkpoints/last.ckpt").exists(), 120)
     return process
+
+
+def pending(process: processes.Process, number: int) -> bool:
+    """Whether a signal was sent to the process and has not been handled yet."""
+    lines = dict(line.split(":\t", 1) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
+    return bool((int(lines["SigPnd"], 16) | int(lines["ShdPnd"], 16)) >> (number - 1) & 1)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -51,7 +54,8 @@ def test_a_signal_saves_at_the_end_of_the_batch_and_sets_the_exit_code(
 ) -> None:
     process = begun(tmp_path / "run", "checkpoints.every_steps=1000000", "checkpoints.every_seconds=0.5")
     saved = checkpoint_file.load(tmp_path / "run/checkpoints/last.ckpt")["global_step"]
-    time.sleep(0.3)
+    before = processes.cpu_seconds(process)
+    wait_until(lambda: processes.cpu_seconds(process) > before + 0.2, 30)  # some steps further
     started = time.monotonic()
     os.kill(process.pid, number)
     assert processes.join([process]) == [code]
@@ -64,7 +68,7 @@ def test_a_signal_saves_at_the_end_of_the_batch_and_sets_the_exit_code(
 def test_a_second_ctrl_c_leaves_the_previous_checkpoint_intact(tmp_path: Path) -> None:
     process = begun(tmp_path / "run")
     os.kill(process.pid, signal.SIGINT)
-    time.sleep(0.01)
+    wait_until(lambda: not pending(process, signal.SIGINT), 10)
     os.kill(process.pid, signal.SIGINT)
     assert processes.join([process]) == [130]
     path, content = checkpoint_file.recover(tmp_path / "run/checkpoints")

@@ -19,6 +19,7 @@ from suite.training.base_task_module import BaseTaskModule
 from suite.training.run.launch import launch
 from suite.training.state import checkpoint_file
 from tests.training import processes
+from tests.waiting import wait_until
 
 SMALL = ["task=graph", "data=graph/synthetic", "debug=short", "logger=wandb", "logger.wandb.finish_seconds=4"]
 SMALL += ["logger.wandb.checkpoints=false"]  # the stand-in knows no artifacts
@@ -39,8 +40,7 @@ class Server:
             def answer(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 body = self.rfile.read(length)
-                while server.hang.is_set():
-                    time.sleep(0.1)
+                wait_until(lambda: not server.hang.is_set(), 600)
                 if server.dead:  # connections that are open end too
                     self.close_connection = True
                     self.connection.close()
@@ -148,9 +148,7 @@ def test_a_run_that_goes_on_stays_the_same_run_there(server: Server, tmp_path: P
     config = compose([*SMALL, "module.passes=7", "selection.patience=null", "checkpoints.every_steps=3"])
     run_dir = processes.begin(config, tmp_path / "run")
     process = processes.start(processes.work, {**config, "trainer": {**config["trainer"], "max_steps": 10**6}}, run_dir)
-    while not (run_dir / "checkpoints/last.ckpt").exists():
-        assert process.is_alive()
-        time.sleep(0.05)
+    wait_until(lambda: processes.alive(process) and (run_dir / "checkpoints/last.ckpt").exists(), 120)
     os.kill(process.pid, signal.SIGTERM)
     assert processes.join([process]) == [143]
     (before,) = server.ids()
