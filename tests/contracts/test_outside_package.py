@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
+
 PYPROJECT = """
 [build-system]
 requires = ["setuptools"]
@@ -123,7 +125,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def attn(site: Path, cwd: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(site), "CI": "true", "COLUMNS": "160", **more}
+    environment = os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}", "CI": "true", "COLUMNS": "160", **more}
     command = [sys.executable, "-m", "suite.cli.main", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
