@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from suite.processes import die_with_parent, python_arguments
-from tests.training import processes
+from tests.training import forked
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -71,7 +71,7 @@ def parent(folder: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
-    process = processes.start(parent, tmp_path)
+    process = forked.start(parent, tmp_path)
     wait_until(lambda: (tmp_path / "ready").exists() and (tmp_path / "child").exists(), 30)
     child = int((tmp_path / "child").read_text())
     process.kill()

@@ -15,7 +15,7 @@ from suite.find import memory, rate, size
 from suite.find.rate import Point, RangeTest, suggest
 from suite.find.size import Size, recommended
 from tests.cli.conftest import Attn, attn  # noqa: F401  # a fixture
-from tests.training.test_resume import TASKS
+from tests.training.run.test_resume import TASKS
 
 
 def test_the_smoothed_loss_is_that_of_a_slow_loop_and_ends_the_test() -> None:

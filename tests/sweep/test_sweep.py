@@ -16,8 +16,8 @@ from suite.sweep import trial
 from suite.sweep.space import parse
 from suite.sweep.study import Study
 from suite.training.state import checkpoint_file
-from tests.training import processes
-from tests.training.test_resume import TASKS
+from tests.training import forked
+from tests.training.run.test_resume import TASKS
 from tests.waiting import wait_until
 
 STAND_IN = """
@@ -77,10 +77,10 @@ def test_a_stopped_sweep_goes_on_with_the_trials_that_ran(capsys: pytest.Capture
         "+steps=6",
         "sweep.prune=false",
     ]
-    process = processes.start(lambda: os._exit(main([*BASE, *words, "sweep.dir=s"])))
-    wait_until(lambda: processes.alive(process) and len(list(Path("s/trials").glob("*/starts"))) >= 3, 60)
+    process = forked.start(lambda: os._exit(main([*BASE, *words, "sweep.dir=s"])))
+    wait_until(lambda: forked.alive(process) and len(list(Path("s/trials").glob("*/starts"))) >= 3, 60)
     os.kill(process.pid, signal.SIGINT)
-    assert processes.join([process]) == [130]
+    assert forked.join([process]) == [130]
     assert main(["sweep", "resume=s", "sweep.trials=6"]) == 0
     rows = table()
     assert sorted(int(row["trial"]) for row in rows) == list(range(6))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from suite.config.compose import compose
-from tests.training import processes
+from tests.training import forked
 
 TASKS = {
     "graph": ["task=graph", "data=graph/synthetic", "trainer.max_steps=57", "module.passes=7"],
@@ -27,15 +27,15 @@ TASKS = {
 
 def resumed(config: dict[str, Any], run_dir: Path, kills: list[int], world: int = 1) -> dict[str, Any]:
     """What a run leaves that is killed at each of ``kills`` events after it began or went on."""
-    processes.begin(config, run_dir)
+    forked.begin(config, run_dir)
     for kill in [*kills, None]:
         saved = (run_dir / "checkpoints").exists() and any((run_dir / "checkpoints").glob("[lp]*.ckpt"))
         arguments = (config, run_dir, str(run_dir) if saved else None, kill)
-        (code,) = processes.join([processes.start(processes.work, *arguments)])
+        (code,) = forked.join([forked.start(forked.work, *arguments)])
         if code == 0:
             break
         assert code == -9
-    return processes.left(run_dir)
+    return forked.left(run_dir)
 
 
 def check(task: str, kills: int, folder: Path) -> None:
@@ -48,7 +48,7 @@ def check(task: str, kills: int, folder: Path) -> None:
         every = {"every_seconds": None, "every_steps": rng.randint(1, 9)}
         events = [rng.randint(5, 60), *([rng.randint(1, 20)] if number % 4 == 3 else [])]
         again = resumed({**config, "checkpoints": every}, folder / f"{number}", events)
-        processes.assert_same(again, processes.left(whole))
+        forked.assert_same(again, forked.left(whole))
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -18,7 +18,7 @@ from suite.config.compose import compose
 from suite.training.base_task_module import BaseTaskModule
 from suite.training.run.launch import launch
 from suite.training.state import checkpoint_file
-from tests.training import processes
+from tests.training import forked
 from tests.waiting import wait_until
 
 SMALL = ["task=graph", "data=graph/synthetic", "debug=short", "logger=wandb", "logger.wandb.finish_seconds=4"]
@@ -146,13 +146,13 @@ def test_whatever_the_server_does_training_ends_with_the_same_numbers(
 @pytest.mark.slow
 def test_a_run_that_goes_on_stays_the_same_run_there(server: Server, tmp_path: Path) -> None:
     config = compose([*SMALL, "module.passes=7", "selection.patience=null", "checkpoints.every_steps=3"])
-    run_dir = processes.begin(config, tmp_path / "run")
-    process = processes.start(processes.work, {**config, "trainer": {**config["trainer"], "max_steps": 10**6}}, run_dir)
-    wait_until(lambda: processes.alive(process) and (run_dir / "checkpoints/last.ckpt").exists(), 120)
+    run_dir = forked.begin(config, tmp_path / "run")
+    process = forked.start(forked.work, {**config, "trainer": {**config["trainer"], "max_steps": 10**6}}, run_dir)
+    wait_until(lambda: forked.alive(process) and (run_dir / "checkpoints/last.ckpt").exists(), 120)
     os.kill(process.pid, signal.SIGTERM)
-    assert processes.join([process]) == [143]
+    assert forked.join([process]) == [143]
     (before,) = server.ids()
     step = checkpoint_file.recover(run_dir / "checkpoints")[1]["global_step"]
     config = {**config, "trainer": {**config["trainer"], "max_steps": step + 5}}
-    assert processes.join([processes.start(processes.work, config, run_dir, str(run_dir))]) == [0]
+    assert forked.join([forked.start(forked.work, config, run_dir, str(run_dir))]) == [0]
     assert server.ids() == {before} == {(run_dir / "wandb-id.txt").read_text().strip()}

@@ -17,9 +17,9 @@ from suite.training.config import RunConfig
 from suite.training.processes import sharded_weights
 from suite.training.run import process as running
 from suite.training.state import checkpoint_file
-from tests.training import processes
-from tests.training.test_resume import TASKS
-from tests.training.test_two_processes import disagree, together
+from tests.parity.test_two_processes import disagree, together
+from tests.training import forked
+from tests.training.run.test_resume import TASKS
 
 FSDP = ["trainer=fsdp", "trainer.accelerator=cpu"]
 
@@ -79,16 +79,16 @@ def test_a_killed_run_goes_on_with_another_number_of_processes(tmp_path: Path) -
     for name in ("config.yaml", "provenance.json", "checkpoints/last.ckpt"):
         (alone / name).write_bytes((run_dir / name).read_bytes())
     assert together(config, run_dir) == [0, 0]
-    processes.assert_same(processes.left(run_dir), processes.left(tmp_path / "whole"))
+    forked.assert_same(forked.left(run_dir), forked.left(tmp_path / "whole"))
     one = compose([*words, f"trainer.max_steps={saved['global_step'] + 2}"])
-    assert processes.join([processes.start(processes.work, one, alone, str(alone))]) == [0]
+    assert forked.join([forked.start(forked.work, one, alone, str(alone))]) == [0]
     assert checkpoint_file.recover(alone / "checkpoints")[1]["global_step"] == saved["global_step"] + 2
 
 
 def test_processes_that_begin_with_other_weights_stop(tmp_path: Path) -> None:
     config = compose([*TASKS["recommender"], *FSDP])
-    processes.begin(config, tmp_path / "run")
-    assert processes.join(processes.ranks(disagree, config, tmp_path / "run", "config")) == [2, 2]
+    forked.begin(config, tmp_path / "run")
+    assert forked.join(forked.ranks(disagree, config, tmp_path / "run", "config")) == [2, 2]
 
 
 def spoil(config: dict[str, Any], run_dir: Path) -> None:
@@ -107,8 +107,8 @@ def spoil(config: dict[str, Any], run_dir: Path) -> None:
 
 def test_a_loss_that_is_no_number_stops_both_and_the_weights_before_are_whole(tmp_path: Path) -> None:
     config = compose(small("documents", *FSDP))
-    processes.begin(config, tmp_path / "run")
-    assert processes.join(processes.ranks(spoil, config, tmp_path / "run")) == [2, 2]
+    forked.begin(config, tmp_path / "run")
+    assert forked.join(forked.ranks(spoil, config, tmp_path / "run")) == [2, 2]
     state = checkpoint_file.load(tmp_path / "run/checkpoints/before_failure.ckpt")["state_dict"]
     assert all(bool(tensor.isfinite().all()) for tensor in state.values())
     assert state["net.embedding.weight"].shape[1] == 200
@@ -161,4 +161,4 @@ def halves() -> None:
 
 
 def test_every_process_holds_its_part_and_all_together_the_whole() -> None:
-    assert processes.join(processes.ranks(halves)) == [0, 0]
+    assert forked.join(forked.ranks(halves)) == [0, 0]

@@ -15,11 +15,11 @@ from suite.training.batches.order import TrainingBatches
 from suite.training.batches.prefetch import Prefetch
 from suite.training.config import RunConfig
 from suite.training.run import process as running
-from tests.training import processes
-from tests.training.test_resume import TASKS, resumed
-from tests.training.test_signals import begun, grouped
-from tests.training.test_soak import children
-from tests.training.test_two_processes import together
+from tests.contracts.test_soak import children
+from tests.parity.test_two_processes import together
+from tests.training import forked
+from tests.training.callbacks.test_signals import begun, grouped
+from tests.training.run.test_resume import TASKS, resumed
 from tests.waiting import wait_until
 
 
@@ -103,7 +103,7 @@ def test_weights_are_the_same_to_the_bit_after_a_kill_too(task: str, kills: list
     small = [*TASKS[task], "trainer.max_epochs=2"]
     whole = resumed(compose(small), tmp_path / "whole", [])
     ahead = compose([*small, "prefetch=3", "checkpoints.every_steps=3"])
-    processes.assert_same(resumed(ahead, tmp_path / "ahead", kills), whole)
+    forked.assert_same(resumed(ahead, tmp_path / "ahead", kills), whole)
 
 
 def test_two_processes_train_to_the_same_bits(tmp_path: Path) -> None:
@@ -111,15 +111,15 @@ def test_two_processes_train_to_the_same_bits(tmp_path: Path) -> None:
     for prefetch in (0, 2):
         config = compose([*TASKS["documents"], "trainer=ddp_cpu", f"prefetch={prefetch}"])
         assert together(config, tmp_path / str(prefetch)) == [0, 0]
-        found.append(processes.left(tmp_path / str(prefetch)))
-    processes.assert_same(*found)
+        found.append(forked.left(tmp_path / str(prefetch)))
+    forked.assert_same(*found)
 
 
 def test_a_run_that_fails_or_stops_in_an_epoch_leaves_no_process(tmp_path: Path) -> None:
     before = children()
     config = compose([*TASKS["documents"], "prefetch=2", "trainer.max_steps=3"])
     for name in ("stops", "fails"):
-        run_dir = processes.begin(config, tmp_path / name)
+        run_dir = forked.begin(config, tmp_path / name)
         data, module = running.prepare(RunConfig.parse(config))
         if name == "fails":
             data.training_batches = lambda: list(failing(UserError("no such file")))
@@ -140,7 +140,7 @@ def test_a_signal_to_the_whole_group_saves_and_leaves_no_process(
     process = begun(tmp_path / "run", "prefetch=4", start=grouped)
     batches = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     (os.kill if number == signal.SIGKILL else os.killpg)(process.pid, number)
-    assert processes.join([process]) == [code]
+    assert forked.join([process]) == [code]
     told = capfd.readouterr().err
     assert "Traceback" not in told
     assert told.count("\n") == (0 if number == signal.SIGKILL else 1)

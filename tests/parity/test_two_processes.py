@@ -14,16 +14,16 @@ from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.config import RunConfig
 from suite.training.run import process as running
-from tests.training import processes
-from tests.training.test_resume import TASKS
+from tests.training import forked
+from tests.training.run.test_resume import TASKS
 
 
 def together(config: dict[str, Any], run_dir: Path, **kill: Any) -> list[int]:
     """Run with two processes, or go on where there is a checkpoint; their exit codes."""
     if not run_dir.exists():
-        processes.begin(config, run_dir)
+        forked.begin(config, run_dir)
     resume = str(run_dir) if any(run_dir.glob("checkpoints/*.ckpt")) else None
-    return processes.join(processes.ranks(processes.work, config, run_dir, resume, *kill.values()))
+    return forked.join(forked.ranks(forked.work, config, run_dir, resume, *kill.values()))
 
 
 def losses(run_dir: Path, name: str = "train/loss") -> list[float]:
@@ -55,7 +55,7 @@ def check_kills(task: str, kills: int, folder: Path) -> None:
         assert codes[rank] == -9
         assert codes[1 - rank] != 0
         assert together(changed, run_dir) == [0, 0]
-        processes.assert_same(processes.left(run_dir), processes.left(folder / "whole"))
+        forked.assert_same(forked.left(run_dir), forked.left(folder / "whole"))
 
 
 def test_a_killed_process_ends_the_other_and_the_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
@@ -72,8 +72,8 @@ def test_an_equal_global_batch_gives_an_equal_curve(tmp_path: Path) -> None:
     """Two batches an optimiser step: of two processes, or one behind the other."""
     task = [*TASKS["documents"], "data.batch_size=6", "model.dropout=0.0", "attention.dropout=0.0"]
     alone = compose([*task, "trainer.accumulate_grad_batches=2"])
-    processes.begin(alone, tmp_path / "one")
-    assert processes.join([processes.start(processes.work, alone, tmp_path / "one")]) == [0]
+    forked.begin(alone, tmp_path / "one")
+    assert forked.join([forked.start(forked.work, alone, tmp_path / "one")]) == [0]
     assert together(compose([*task, "trainer=ddp_cpu"]), tmp_path / "two") == [0, 0]
     for name in ("train/loss", "val/loss"):
         assert losses(tmp_path / "two", name) == pytest.approx(losses(tmp_path / "one", name), rel=1e-5)
@@ -97,5 +97,5 @@ def disagree(config: dict[str, Any], run_dir: Path, what: str) -> None:
 @pytest.mark.parametrize("what", ["config", "weights"])
 def test_processes_that_disagree_stop_the_run(what: str, tmp_path: Path) -> None:
     config = compose([*TASKS["recommender"], "trainer=ddp_cpu"])
-    processes.begin(config, tmp_path / "run")
-    assert processes.join(processes.ranks(disagree, config, tmp_path / "run", what)) == [2, 2]
+    forked.begin(config, tmp_path / "run")
+    assert forked.join(forked.ranks(disagree, config, tmp_path / "run", what)) == [2, 2]

@@ -13,7 +13,7 @@ import torch
 from suite.errors import UserError
 from suite.training.callbacks.signals import Interrupted
 from suite.training.state import checkpoint_file
-from tests.training import processes
+from tests.training import forked
 
 CONTENT = {"schema": checkpoint_file.SCHEMA, "config": {"seed": 1}, "facts": {"num_classes": 3}, "state_dict": {}}
 
@@ -104,7 +104,7 @@ def check_kills(folder: Path, kills: int) -> int:
     rng, broken, stale = random.Random(2), 0, 0
     environment = {"TMPDIR": "/dev/shm"}  # another file system
     for _ in range(kills):
-        process = processes.start(save_for_ever, folder, environment=environment)
+        process = forked.start(save_for_ever, folder, environment=environment)
         process.join(rng.uniform(0.05, 0.25))
         process.kill()
         process.join()
@@ -177,7 +177,7 @@ def fill_the_disk(path: Path) -> None:
 def test_a_full_disk_leaves_the_last_good_file_and_one_message(tmp_path: Path) -> None:
     path = written(tmp_path / "a.ckpt")
     before = path.read_bytes()
-    assert processes.join([processes.start(fill_the_disk, path)]) == [7]
+    assert forked.join([forked.start(fill_the_disk, path)]) == [7]
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.ckpt"]
 

@@ -15,8 +15,8 @@ from suite.training.compile import compile_parts
 from suite.training.run.launch import launch
 from suite.training.run.resume import FREE
 from tests.attention.conftest import needs_compiler
-from tests.training import processes
-from tests.training.test_resume import TASKS, resumed
+from tests.training import forked
+from tests.training.run.test_resume import TASKS, resumed
 
 
 def rows(run_dir: Path) -> list[dict[str, str]]:
@@ -50,7 +50,7 @@ def test_averaged_weights_are_measured_and_kept_and_survive_a_kill(tmp_path: Pat
     assert whole["metrics"][0]["val/loss"] != plain["metrics"][0]["val/loss"]
     assert not torch.equal(whole["states"]["best.ckpt"][name], plain["states"]["best.ckpt"][name])
     saved_often = {**config, "checkpoints": {"every_seconds": None, "every_steps": 2}}
-    processes.assert_same(resumed(saved_often, tmp_path / "killed", [31]), whole)
+    forked.assert_same(resumed(saved_often, tmp_path / "killed", [31]), whole)
 
 
 @pytest.mark.parametrize("option", ["trainer.precision=bf16-mixed", "trainer.gradient_clip_val=0.1"])

@@ -19,8 +19,8 @@ from suite.training.run import directory
 from suite.training.run.cluster import Cluster
 from suite.training.run.launch import launch
 from suite.training.state import checkpoint_file
-from tests.training import processes
-from tests.training.test_resume import TASKS
+from tests.training import forked
+from tests.training.run.test_resume import TASKS
 from tests.waiting import wait_until
 
 SMALL = TASKS["documents"]
@@ -60,11 +60,11 @@ def test_attn_starts_processes_that_a_signal_saves_and_that_go_on(
     """One start of everything: parent, agent, two workers; SIGTERM in the middle, then resume=NAME to the end."""
     run_dir = tmp_path / "runs/documents/one"
     words = [*SMALL, *trainer, "trainer.max_epochs=100000", "checkpoints.every_steps=5", f"run_dir={run_dir}"]
-    process = processes.start(command, *words)
-    wait_until(lambda: processes.alive(process) and (run_dir / "checkpoints/previous.ckpt").exists(), 200)
+    process = forked.start(command, *words)
+    wait_until(lambda: forked.alive(process) and (run_dir / "checkpoints/previous.ckpt").exists(), 200)
     started = time.monotonic()
     os.kill(process.pid, signal.SIGTERM)
-    assert processes.join([process]) == [143]
+    assert forked.join([process]) == [143]
     assert time.monotonic() - started < 10
     assert not orphans(run_dir)
     told = capfd.readouterr().err
@@ -73,7 +73,7 @@ def test_attn_starts_processes_that_a_signal_saves_and_that_go_on(
     step = checkpoint_file.recover(run_dir / "checkpoints")[1]["global_step"]
     assert yaml.safe_load((run_dir / "config.yaml").read_text())["trainer"]["devices"] == 2
     again = compose([*words, f"trainer.max_steps={step + 3}"])
-    assert processes.join(processes.ranks(processes.work, again, run_dir, str(run_dir))) == [0, 0]
+    assert forked.join(forked.ranks(forked.work, again, run_dir, str(run_dir))) == [0, 0]
     assert checkpoint_file.recover(run_dir / "checkpoints")[1]["global_step"] == step + 3
 
 
@@ -83,9 +83,9 @@ def test_a_run_goes_on_by_its_name_alone_and_is_finished_once(
     monkeypatch.chdir(tmp_path)
     run_dir = tmp_path / "runs/documents/one"
     config = compose([*SMALL, "checkpoints.every_steps=2"])
-    processes.begin(config, run_dir)
-    assert processes.join([processes.start(processes.work, config, run_dir, None, 30)]) == [-9]
-    assert processes.join([processes.start(command, "resume=one", "threads=1")]) == [0], capfd.readouterr().err
+    forked.begin(config, run_dir)
+    assert forked.join([forked.start(forked.work, config, run_dir, None, 30)]) == [-9]
+    assert forked.join([forked.start(command, "resume=one", "threads=1")]) == [0], capfd.readouterr().err
     assert "test/accuracy" in capfd.readouterr().out
     assert len(json.loads((run_dir / "provenance.json").read_text())["resumed"]) == 1
     with pytest.raises(UserError, match="has ended and has its result"):
@@ -100,8 +100,8 @@ def test_two_hosts_meet_and_train_one_model(tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     words = [*SMALL, "trainer=ddp_cpu", "trainer.num_nodes=2", f"run_dir={run_dir}"]
     words += [f"cluster.endpoint=127.0.0.1:{free_port()}", "cluster.timeout=200"]
-    hosts = [processes.start(command, *words, f"cluster.node={node}") for node in (1, 0)]
-    assert processes.join(hosts, 400) == [0, 0]
+    hosts = [forked.start(command, *words, f"cluster.node={node}") for node in (1, 0)]
+    assert forked.join(hosts, 400) == [0, 0]
     assert json.loads((run_dir / "result.json").read_text())["test/accuracy"] >= 0
     assert len(checkpoint_file.recover(run_dir / "checkpoints")[1]["processes"]) == 4
 
@@ -110,7 +110,7 @@ def test_two_hosts_meet_and_train_one_model(tmp_path: Path) -> None:
 def test_twenty_starts_of_two_processes_end_clean(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for number in range(20):
         words = [*SMALL, "trainer=ddp_cpu", "debug=one_pass", f"run_dir={tmp_path / str(number)}"]
-        assert processes.join([processes.start(command, *words)]) == [0], number
+        assert forked.join([forked.start(command, *words)]) == [0], number
         assert not orphans(tmp_path / str(number))
     assert capfd.readouterr().err == ""
 
@@ -118,7 +118,7 @@ def test_twenty_starts_of_two_processes_end_clean(tmp_path: Path, capfd: pytest.
 @pytest.mark.slow
 def test_a_killed_agent_takes_its_workers_along(tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
-    process = processes.start(
+    process = forked.start(
         command,
         *SMALL,
         "trainer.max_epochs=100000",
@@ -126,8 +126,8 @@ def test_a_killed_agent_takes_its_workers_along(tmp_path: Path) -> None:
         "checkpoints.every_steps=5",
         f"run_dir={run_dir}",
     )
-    wait_until(lambda: processes.alive(process) and len(orphans(run_dir)) == 2, 200)
-    wait_until(lambda: processes.alive(process) and (run_dir / "checkpoints/last.ckpt").exists(), 200)
+    wait_until(lambda: forked.alive(process) and len(orphans(run_dir)) == 2, 200)
+    wait_until(lambda: forked.alive(process) and (run_dir / "checkpoints/last.ckpt").exists(), 200)
     process.kill()
     process.join()
     wait_until(lambda: not orphans(run_dir), 10)
@@ -140,8 +140,8 @@ def make(task: str, root: Path, barrier: Barrier) -> None:
 
 
 def test_twenty_runs_started_at_one_instant_have_twenty_directories(tmp_path: Path) -> None:
-    barrier = processes.FORK.Barrier(20)
-    assert processes.join([processes.start(make, "graph", tmp_path, barrier) for _ in range(20)]) == [0] * 20
+    barrier = forked.FORK.Barrier(20)
+    assert forked.join([forked.start(make, "graph", tmp_path, barrier) for _ in range(20)]) == [0] * 20
     made = list(tmp_path.glob("graph/*"))
     assert len(made) == 20
     assert all([entry.name for entry in path.iterdir()] == ["mine"] for path in made)
@@ -182,8 +182,8 @@ def test_devices_are_processes(trainer: dict[str, object], processes_: int) -> N
 
 def test_another_config_does_not_go_on_as_the_same_run(tmp_path: Path) -> None:
     config = compose([*SMALL, "checkpoints.every_steps=2"])
-    processes.begin(config, tmp_path / "run")
-    assert processes.join([processes.start(processes.work, config, tmp_path / "run", None, 30)]) == [-9]
+    forked.begin(config, tmp_path / "run")
+    assert forked.join([forked.start(forked.work, config, tmp_path / "run", None, 30)]) == [-9]
     changed = compose([*SMALL, "optim.lr=0.5", "seed=3", "resume=auto", f"run_dir={tmp_path / 'run'}"])
     with pytest.raises(UserError, match=r"optim\.lr is 0\.5 here and 0\.002 in the run; seed is 3 here and 1"):
         launch(changed)

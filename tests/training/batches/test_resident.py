@@ -13,8 +13,8 @@ from suite.training.batches.resident import on_device
 from suite.training.config import RunConfig
 from suite.training.run import process as running
 from tasks.oct.data import PhantomData
-from tests.training import processes
-from tests.training.test_resume import TASKS, resumed
+from tests.training import forked
+from tests.training.run.test_resume import TASKS, resumed
 
 
 @pytest.mark.parametrize("task", ["documents", "oct"])
@@ -22,7 +22,7 @@ def test_weights_are_the_same_to_the_bit(task: str, tmp_path: Path) -> None:
     small = [*TASKS[task], "trainer.max_steps=9"]
     whole = resumed(compose(small), tmp_path / "whole", [])
     kept = {**compose([*small, "resident=true"]), "checkpoints": {"every_seconds": None, "every_steps": 2}}
-    processes.assert_same(resumed(kept, tmp_path / "kept", [7]), whole)
+    forked.assert_same(resumed(kept, tmp_path / "kept", [7]), whole)
 
 
 @pytest.mark.parametrize(("resident", "times"), [(False, 4), (True, 2)])  # three epochs, and once for the result
@@ -41,7 +41,7 @@ def test_the_validation_split_is_made_once(resident: bool, times: int, tmp_path:
                 yield batch
 
     data.split_dataloader = Counted
-    running.run(RunConfig.parse(config), processes.begin(config, tmp_path / "run"), data, module)
+    running.run(RunConfig.parse(config), forked.begin(config, tmp_path / "run"), data, module)
     assert made.count("val") == times * len(loader("val"))
 
 

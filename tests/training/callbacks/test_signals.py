@@ -15,7 +15,7 @@ from suite.errors import UserError
 from suite.training.config import RunConfig
 from suite.training.run import process as running
 from suite.training.state import checkpoint_file
-from tests.training import processes
+from tests.training import forked
 from tests.waiting import wait_until
 
 ENDLESS = ["task=documents", "data=documents/synthetic", "trainer.max_epochs=100000", "data.batch_size=7"]
@@ -34,15 +34,15 @@ def grouped(*words: str) -> None:
 
 def begun(
     run_dir: Path, *more: str, environment: dict[str, str] | None = None, start: Callable[..., None] = command
-) -> processes.Process:
+) -> forked.Process:
     """A process in the middle of training."""
     words = ("train", *ENDLESS, f"run_dir={run_dir}", "checkpoints.every_steps=3", *more)
-    process = processes.start(start, *words, environment=environment)
-    wait_until(lambda: processes.alive(process) and (run_dir / "checkpoints/last.ckpt").exists(), 120)
+    process = forked.start(start, *words, environment=environment)
+    wait_until(lambda: forked.alive(process) and (run_dir / "checkpoints/last.ckpt").exists(), 120)
     return process
 
 
-def pending(process: processes.Process, number: int) -> bool:
+def pending(process: forked.Process, number: int) -> bool:
     """Whether a signal was sent to the process and has not been handled yet."""
     lines = dict(line.split(":\t", 1) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
     return bool((int(lines["SigPnd"], 16) | int(lines["ShdPnd"], 16)) >> (number - 1) & 1)
@@ -54,11 +54,11 @@ def test_a_signal_saves_at_the_end_of_the_batch_and_sets_the_exit_code(
 ) -> None:
     process = begun(tmp_path / "run", "checkpoints.every_steps=1000000", "checkpoints.every_seconds=0.5")
     saved = checkpoint_file.load(tmp_path / "run/checkpoints/last.ckpt")["global_step"]
-    before = processes.cpu_seconds(process)
-    wait_until(lambda: processes.cpu_seconds(process) > before + 0.2, 30)  # some steps further
+    before = forked.cpu_seconds(process)
+    wait_until(lambda: forked.cpu_seconds(process) > before + 0.2, 30)  # some steps further
     started = time.monotonic()
     os.kill(process.pid, number)
-    assert processes.join([process]) == [code]
+    assert forked.join([process]) == [code]
     assert time.monotonic() - started < 10
     assert checkpoint_file.load(tmp_path / "run/checkpoints/last.ckpt")["global_step"] > saved
     assert f"attn: stopped by {signal.Signals(number).name}; resume with: attn train resume=" in capfd.readouterr().err
@@ -70,7 +70,7 @@ def test_a_second_ctrl_c_leaves_the_previous_checkpoint_intact(tmp_path: Path) -
     os.kill(process.pid, signal.SIGINT)
     wait_until(lambda: not pending(process, signal.SIGINT), 10)
     os.kill(process.pid, signal.SIGINT)
-    assert processes.join([process]) == [130]
+    assert forked.join([process]) == [130]
     path, content = checkpoint_file.recover(tmp_path / "run/checkpoints")
     assert content["state_dict"]
     checkpoint_file.load(path)
@@ -86,21 +86,21 @@ def test_slurms_warning_saves_and_requeues_and_the_job_goes_on(tmp_path: Path) -
     slurm = ("cluster=slurm",)
     process = begun(tmp_path / "run", *slurm, environment=job)
     os.kill(process.pid, signal.SIGUSR1)
-    assert processes.join([process]) == [138]
+    assert forked.join([process]) == [138]
     assert (tmp_path / "told").read_text() == "requeue 42\n"
     step = checkpoint_file.recover(tmp_path / "run/checkpoints")[1]["global_step"]
-    again = processes.start(
+    again = forked.start(
         command, "train", *ENDLESS[:2], *slurm, "data.batch_size=7", f"run_dir={tmp_path / 'run'}",
         f"trainer.max_steps={step + 5}", "trainer.max_epochs=100000", environment=job,
     )  # fmt: skip
-    assert processes.join([again]) == [0]
+    assert forked.join([again]) == [0]
     assert checkpoint_file.recover(tmp_path / "run/checkpoints")[1]["global_step"] == step + 5
 
 
 @pytest.mark.parametrize("where", ["loss", "gradient", "input"])
 def test_a_number_that_is_none_stops_before_the_step_and_names_the_batch(where: str, tmp_path: Path) -> None:
     config = compose(["task=documents", "data=documents/synthetic", "data.batch_size=7", "trainer.max_epochs=4"])
-    run_dir = processes.begin(config, tmp_path / "run")
+    run_dir = forked.begin(config, tmp_path / "run")
     data, module = running.prepare(RunConfig.parse(config))
     original, before = module.compute_loss, {}
 
