@@ -47,8 +47,8 @@ class Distribution(Protocol):
         """Return the training batches of this process."""
         ...
 
-    def validation(self, loader: Iterable[Any]) -> Iterable[Any]:
-        """Return the validation batches of this process."""
+    def validation(self, batches: Iterable[Any]) -> Iterable[Any]:
+        """Return the validation batches of this process, from its share of them."""
         ...
 
 
@@ -122,12 +122,12 @@ class TaskData(lightning.LightningDataModule):
 
     def val_dataloader(self) -> Iterable[Any]:
         """Return the share of this process of the validation batches."""
-        batches = self.split_dataloader("val")
-        return EvaluationShare(batches) if self._distribution is None else self._distribution.validation(batches)
+        batches = self.evaluation_batches("val")
+        return batches if self._distribution is None else self._distribution.validation(batches)
 
     def test_dataloader(self) -> Iterable[Any]:
         """Return the share of this process of the test batches."""
-        return EvaluationShare(self.split_dataloader("test"))
+        return self.evaluation_batches("test")
 
     def predict_dataloader(self) -> Iterable[Any]:
         """Return the share of this process of the test batches."""
@@ -145,6 +145,13 @@ class TaskData(lightning.LightningDataModule):
             yield
         finally:
             self._distribution = None
+
+    def evaluation_batches(self, split: str) -> Iterable[Any]:
+        """Return the share of this process of the batches of ``train``, ``val`` or ``test``.
+
+        A subclass whose split is one batch returns it in each process instead.
+        """
+        return EvaluationShare(self.split_dataloader(split))
 
     def split_dataloader(self, split: str) -> Iterable[Any]:
         """Return the batches of ``train``, ``val`` or ``test``, always in the same order."""

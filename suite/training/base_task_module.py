@@ -10,7 +10,6 @@ from torch import nn
 from torch.optim import Optimizer
 
 from suite.data.module import TaskData
-from suite.data.process_share import EvaluationShare
 from suite.training.processes import sharded_weights
 from suite.training.processes.fsdp import FSDP2Strategy
 from suite.training.schedule import Schedule
@@ -138,7 +137,7 @@ class BaseTaskModule(pl.LightningModule):
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log metrics of a whole split with Lightning, in double precision.
 
-        They must be equal in all processes, as metrics of gathered results are.
+        All processes must call it, with equal metrics, as those of gathered results are.
         """
         device = self.device if self.device.type == "cuda" else torch.device("cpu")  # MPS has no float64
         values = {name: torch.tensor(value, dtype=torch.float64, device=device) for name, value in metrics.items()}
@@ -151,8 +150,8 @@ def evaluate(trainer: pl.Trainer, module: BaseTaskModule, data: TaskData, split:
     Args:
         trainer: a Trainer without loggers, since Lightning logs all metrics of its test loop under ``test/``.
         module: the module, with trained weights.
-        data: where ``split_dataloader(split)`` is.
+        data: whose ``evaluation_batches(split)`` are evaluated.
         split: ``"train"``, ``"val"`` or ``"test"``.
     """
-    (metrics,) = trainer.test(module, dataloaders=EvaluationShare(data.split_dataloader(split)), verbose=False)
+    (metrics,) = trainer.test(module, dataloaders=data.evaluation_batches(split), verbose=False)
     return {f"{split}/{name.removeprefix('test/')}": float(value) for name, value in metrics.items()}

@@ -85,6 +85,10 @@ class GraphData(TaskData):
         """The graph, whole."""
         return OneBatch(self.batch)
 
+    def evaluation_batches(self, split: str) -> OneBatch:
+        """Return the whole graph as one batch; each process evaluates it."""
+        return self.split_dataloader(split)
+
     def split_dataloader(self, split: str) -> OneBatch:
         """Return the whole graph as one batch; an evaluation counts the nodes of ``split``."""
         return OneBatch(replace(self.batch, evaluated=split))

@@ -90,7 +90,7 @@ def disagree(config: dict[str, Any], run_dir: Path, what: str) -> None:
     try:
         running.run(RunConfig.parse(config), run_dir, data, module)
     except UserError as error:
-        assert f"the {what} of process 1 is not that of process 0" in str(error)
+        assert f"the {what} of process 1 differs from that of process 0" in str(error)
         os._exit(2)
 
 

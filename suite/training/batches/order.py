@@ -12,7 +12,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 
-from suite.data.process_share import EvaluationShare, ProcessRank
+from suite.data.process_share import ProcessRank
 from suite.training.batches.prefetch import Prefetch
 from suite.training.batches.resident import ResidentBatches, on_device
 from suite.training.state.randomness import Stream
@@ -122,12 +122,12 @@ class EpochOrder:
         self._started.append(share)
         return share
 
-    def validation(self, loader: Iterable[Any]) -> Iterable[Any]:
-        """Return the share of this process of the validation batches; the same tensors each time if resident."""
+    def validation(self, batches: Iterable[Any]) -> Iterable[Any]:
+        """Return the validation batches of this process; if resident, the same tensors each time."""
         if not self.resident:
-            return EvaluationShare(loader)
+            return batches
         if self._validation is None:
-            self._validation = ResidentBatches(EvaluationShare(loader), self.trainer.strategy.root_device)
+            self._validation = ResidentBatches(batches, self.trainer.strategy.root_device)
         return self._validation
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Batches made ahead, in one process of their own, while this one trains on those before."""
+"""Prefetching: a separate process prepares batches while this one trains on earlier ones."""
 
 import io
 import multiprocessing
@@ -30,21 +30,27 @@ def check_prefetch(number: int) -> None:
 
 
 class _Failure(NamedTuple):
-    """What ended the other process's work: a message for the user, or a traceback for who wrote the loader."""
+    """An exception in the other process: the message of a UserError, or a traceback."""
 
     text: str
-    refused: bool
+    user_error: bool
 
 
 class Prefetch:
-    """The items of ``items``, made by a forked process, about ``number`` of them before they are asked for.
+    """Yields the items of an iterable that a forked process iterates over, about ``number`` items in advance.
 
-    The process inherits all it needs by being forked, and sends plain bytes through a pipe: tensors keep their bits
-    and strides, and nothing lies in shared memory, whose files a killed process would leave and which containers keep
-    small. It computes with one thread, since OpenMP does not survive a fork; a loader whose numbers follow from how
-    many threads add them up gives the same bits where the run itself has ``threads=1``.
+    The process inherits the data by the fork and sends pickled items through a pipe, so tensors keep their bits and
+    strides. Shared memory is not used: a killed process would leave its files, and containers limit its size. The
+    process has one thread, because OpenMP does not survive a fork; if sums in a loader depend on the number of threads,
+    ``threads=1`` gives the same bits with and without prefetching.
 
-    A UserError of ``items`` is raised here as it is, anything else as a RuntimeError with its traceback.
+    Args:
+        items: iterable in the other process.
+        number: number of items in advance.
+
+    Raises:
+        UserError: a UserError of ``items``, unchanged; and if the process is killed.
+        RuntimeError: any other exception of ``items``, with its traceback.
     """
 
     def __init__(self, items: Iterable[Any], number: int) -> None:
@@ -52,11 +58,11 @@ class Prefetch:
         self._process: Any = multiprocessing.get_context("fork").Process(
             target=_work, args=(items, number, theirs, self._ours), name="batches"
         )
-        # Ctrl-C and SIGTERM reach every process of a terminal or a job. Blocked from before the fork, they are this
-        # process's alone to heed: it finishes its batch, saves, and ends the other one.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
+        # Ctrl-C and SIGTERM reach each process of a terminal or a job. They are blocked in the other process from the
+        # fork on: this process finishes its batch, saves, and ends the other one.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         try:
-            with warnings.catch_warnings():  # threads of ours wait in torch; the new process does not touch them
+            with warnings.catch_warnings():  # the other threads of this process wait in torch; the new process has none
                 warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
                 self._process.start()
         finally:
@@ -74,30 +80,30 @@ class Prefetch:
                     return
                 item = pickle.loads(content)  # noqa: S301  # written by our own fork
                 if isinstance(item, _Failure):
-                    raise UserError(item.text) if item.refused else RuntimeError(item.text)
+                    raise UserError(item.text) if item.user_error else RuntimeError(item.text)
                 yield item
             self._process.join()
             raise UserError(
-                f"the process that makes batches ahead ended with code {self._process.exitcode}; where memory ran out "
-                "(code -9) take smaller batches or prefetch=0"
+                f"the prefetching process ended with code {self._process.exitcode}; code -9 usually means that memory "
+                "ran out: use smaller batches or prefetch=0"
             )
         finally:
             self.close()
 
     def close(self) -> None:
-        """End the process, whatever it does; nothing of it is left."""
+        """Kill the process and wait for its end."""
         self._process.kill()
         self._process.join()
         self._ours.close()
 
 
-_HEEDED = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGALRM") if hasattr(signal, name)}
+_HANDLED = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGALRM") if hasattr(signal, name)}
 
 
 def _work(items: Iterable[Any], number: int, pipe: Connection, ours: Connection) -> None:
-    """The other process: make items here, send them in a thread that waits for the reader."""
+    """Iterate in the other process; a thread sends the items and waits for the reader."""
     die_with_parent()
-    ours.close()  # or a parent that has died would never break the pipe
+    ours.close()  # otherwise the pipe would not break when the parent dies
     torch.set_num_threads(1)
     made: queue.Queue[bytes] = queue.Queue(number)
     sender = threading.Thread(target=_send, args=(made, pipe), daemon=True)
@@ -106,10 +112,10 @@ def _work(items: Iterable[Any], number: int, pipe: Connection, ours: Connection)
         for item in items:
             made.put(_bytes(item))
     except UserError as error:
-        made.put(_bytes(_Failure(str(error), refused=True)))
+        made.put(_bytes(_Failure(str(error), user_error=True)))
     except Exception:
-        text = f"in the process that makes batches ahead:\n{traceback.format_exc()}"
-        made.put(_bytes(_Failure(text, refused=False)))
+        text = f"in the prefetching process:\n{traceback.format_exc()}"
+        made.put(_bytes(_Failure(text, user_error=False)))
     made.put(b"")
     sender.join()
 
@@ -120,12 +126,12 @@ def _send(made: "queue.Queue[bytes]", pipe: Connection) -> None:
         content = made.get()
         try:
             pipe.send_bytes(content)
-        except BrokenPipeError:  # nobody reads any more
+        except BrokenPipeError:  # there is no reader any more
             os._exit(1)
 
 
 class _Pickler(pickle.Pickler):
-    """Sends of a tensor that looks at a part of a larger storage that part alone."""
+    """Pickles of a tensor only its own elements, not the whole storage that it is a view of."""
 
     def reducer_override(self, item: Any) -> Any:
         if type(item) is Tensor and item.layout == torch.strided:

@@ -1,4 +1,4 @@
-"""Watches that stop a run before it goes wrong in silence: numbers that are none, processes that disagree."""
+"""Callbacks that stop a run on NaN or Inf, and when processes have different configs or weights."""
 
 import hashlib
 import json
@@ -22,10 +22,16 @@ STOPPED = "before_failure.ckpt"
 
 
 class StopOnNonFinite(pl.Callback):
-    """Stops before the optimiser uses a loss or a gradient that is NaN or infinite.
+    """Stops the run before the optimiser uses a loss or gradient that is NaN or Inf.
 
-    The weights are then those of the step before; they are written to ``before_failure.ckpt``. A step costs one norm
-    of every gradient and one look at their sum.
+    The weights of the step before are written to ``before_failure.ckpt``. The check takes one norm of each gradient and
+    one synchronisation with the device in each step.
+
+    Args:
+        folder: where the checkpoint is written.
+
+    Raises:
+        UserError: with step, batch and the name of a parameter whose gradient is NaN or Inf.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,29 +41,29 @@ class StopOnNonFinite(pl.Callback):
         self._parameters: list[Tensor] = []
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Find the parameters once: walking through the modules takes longer than the look itself."""
+        """List the parameters once: a walk through the modules takes longer than the check itself."""
         self._parameters = list(pl_module.parameters())
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Remember the batch."""
+        """Store the number of the batch."""
         self._batch = batch_idx
 
     def on_before_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule, loss: Tensor) -> None:
-        """Remember the loss; several, where gradients are accumulated."""
+        """Store the loss; there are several if gradients are accumulated."""
         self._losses.append(loss.detach())
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
-        """Look at losses and gradients together; only where something is wrong find out what."""
+        """Check all losses and gradients at once; only if one is not finite, find out which."""
         losses, self._losses = self._losses, []
         gradients = [] if _scaled(trainer) else [p.grad for p in self._parameters if p.grad is not None]
         norms = torch._foreach_norm([_values(gradient) for gradient in gradients])
         total = torch.stack([loss.float() for loss in losses] + [norm.float() for norm in norms]).sum()
-        cut = isinstance(trainer.strategy, FSDP2Strategy)
-        if cut:  # a gradient is one process's, and all write what was before it
+        sharded = isinstance(trainer.strategy, FSDP2Strategy)
+        if sharded:  # each process has its shard of a gradient, and all of them write the checkpoint
             dist.all_reduce(total)
         if bool(total.isfinite()):
             return
@@ -66,14 +72,14 @@ class StopOnNonFinite(pl.Callback):
             for name, parameter in pl_module.named_parameters()
             if parameter.grad is not None and not bool(_values(parameter.grad).isfinite().all())
         ]
-        told = [f"its loss is {float(loss)}" for loss in losses if not bool(loss.isfinite())]
-        told += [f"the gradient of {wrong[0]} is not finite"] if wrong else []
-        if cut:
-            told = list(dict.fromkeys(one for found in gather([told]) for one in found))
-        if told:  # else they are finite each, their sum is not
-            self._stop(trainer, told)
+        reasons = [f"its loss is {float(loss)}" for loss in losses if not bool(loss.isfinite())]
+        reasons += [f"the gradient of {wrong[0]} is not finite"] if wrong else []
+        if sharded:
+            reasons = list(dict.fromkeys(reason for found in gather([reasons]) for reason in found))
+        if reasons:  # otherwise each value is finite, and only their sum is not
+            self._stop(trainer, reasons)
 
-    def _stop(self, trainer: pl.Trainer, told: list[str]) -> None:
+    def _stop(self, trainer: pl.Trainer, reasons: list[str]) -> None:
         path = self.folder / STOPPED
         state = trainer._checkpoint_connector.dump_checkpoint(weights_only=True)
         if trainer.is_global_zero:
@@ -81,7 +87,7 @@ class StopOnNonFinite(pl.Callback):
         process = f" of process {trainer.global_rank}" if trainer.world_size > 1 else ""
         raise UserError(
             f"training stopped at step {trainer.global_step + 1}, batch {self._batch}{process} in epoch "
-            f"{trainer.current_epoch}: {' and '.join(told)}. The weights before it are in {path}. "
+            f"{trainer.current_epoch}: {' and '.join(reasons)}. The weights before it are in {path}. "
             "Try a smaller optim.lr or trainer.gradient_clip_val=1.0"
         )
 
@@ -99,12 +105,12 @@ class ProcessesAgree(pl.Callback):
         self.config = config
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Compare weights before they are sharded; a shard of each process's own weights would remain."""
+        """Compare the weights before they are sharded; later each process holds another shard."""
         if stage == "fit" and isinstance(trainer.strategy, FSDP2Strategy):
             self._compare_weights(trainer, pl_module)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Compare the config, then the weights."""
+        """Compare config and weights."""
         self._compare(trainer, "config", json.dumps(self.config, sort_keys=True, default=str).encode())
         self._compare_weights(trainer, pl_module)
 
@@ -125,14 +131,14 @@ class ProcessesAgree(pl.Callback):
         other = [number for number, found in enumerate(hashes) if found != hashes[0]]
         if other:
             raise UserError(
-                f"the {what} of process {other[0]} is not that of process 0 (SHA-256 {hashes[other[0]][:12]}... and "
-                f"{hashes[0][:12]}...); the run stops, since its processes would train different models. "
+                f"the {what} of process {other[0]} differs from that of process 0 "
+                f"(SHA-256 {hashes[other[0]][:12]}... and {hashes[0][:12]}...), so they would train different models. "
                 "Start all nodes with the same command and the same files"
             )
 
 
 def weights_hash(module: torch.nn.Module) -> str:
-    """SHA-256 of all parameters that are trained, in order; of this process's part, where they are cut."""
+    """Return the SHA-256 of all parameters in order; of sharded parameters, of the shards of this process."""
     sha256 = hashlib.sha256()
     for name, parameter in module.named_parameters():
         sha256.update(name.encode())
@@ -142,7 +148,7 @@ def weights_hash(module: torch.nn.Module) -> str:
 
 
 def _scaled(trainer: pl.Trainer) -> bool:
-    """Whether float16's scaler handles infinite gradients by itself."""
+    """Whether a gradient scaler of float16 training handles infinite gradients."""
     return getattr(trainer.precision_plugin, "scaler", None) is not None
 
 

@@ -1,4 +1,4 @@
-"""A progress bar for people at a terminal, silent elsewhere."""
+"""A progress bar in a terminal."""
 
 import os
 import sys
@@ -10,9 +10,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 
 class ProgressBar(pl.Callback):
-    """Steps done and the latest validation metrics, four times a second; nothing under CI or without a terminal.
+    """Shows the number of steps and the last validation metrics, four times a second.
 
-    Reads what the module reports instead of Lightning's logged values, which cost more than a small step.
+    Shows nothing if the variable CI is set or standard error is not a terminal. It reads the metrics that the module
+    reports; Lightning's logged values take longer than a step of a small graph.
     """
 
     def __init__(self) -> None:
@@ -20,7 +21,7 @@ class ProgressBar(pl.Callback):
         self._task: TaskID | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Open the bar, if somebody can see it."""
+        """Open the bar."""
         if os.environ.get("CI") or not sys.stderr.isatty() or not trainer.is_global_zero:
             return
         columns = (
@@ -36,7 +37,7 @@ class ProgressBar(pl.Callback):
         self._bar.start()
 
     def on_report(self, trainer: pl.Trainer, module: pl.LightningModule, metrics: Mapping[str, float]) -> None:
-        """Show the newest metrics."""
+        """Show new metrics."""
         if self._bar is not None and self._task is not None:
             text = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
             self._bar.update(self._task, completed=trainer.global_step, metrics=text)
@@ -48,5 +49,5 @@ class ProgressBar(pl.Callback):
             self._bar = None
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Give the terminal back before the error is printed."""
+        """Close the bar before the error is printed."""
         self.on_train_end(trainer, pl_module)

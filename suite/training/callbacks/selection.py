@@ -1,4 +1,4 @@
-"""Which weights to keep, and when to stop: decided on validation alone."""
+"""Selection of the best weights and early stopping, by metrics of the validation split."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol
@@ -11,21 +11,31 @@ from suite.training.processes import sharded_weights
 
 
 class Verdict(NamedTuple):
-    """What a rule says of one round: ``progress`` resets the patience, ``best`` keeps the weights."""
+    """The decision of a rule about one round of validation.
+
+    Args:
+        progress: whether the patience restarts.
+        best: whether the weights are the best so far.
+    """
 
     progress: bool
     best: bool
 
 
 class Rule(Protocol):
-    """Judges rounds of metrics, in order."""
+    """Decides about the metrics of each round of validation, in order."""
 
     def judge(self, metrics: Mapping[str, float]) -> Verdict:
-        """Compare this round with those before it."""
+        """Return the decision about this round, compared with the rounds before."""
 
 
 class Best:
-    """Keep the weights with the best value of one metric; the first of equals wins."""
+    """Selects the weights with the best value of one metric; of equal values the first.
+
+    Args:
+        monitor: name of the metric, for example ``val/accuracy``.
+        mode: whether the largest or the smallest value is the best.
+    """
 
     def __init__(self, monitor: str, mode: Literal["max", "min"]) -> None:
         if mode not in ("max", "min"):
@@ -35,7 +45,7 @@ class Best:
         self.best = float("-inf")
 
     def judge(self, metrics: Mapping[str, float]) -> Verdict:
-        """Progress and best are the same: strictly better than any round before."""
+        """A round is progress, and the best, if its value is strictly better than all before."""
         value = self.sign * _value(metrics, self.monitor)
         better = value > self.best
         self.best = max(self.best, value)
@@ -43,9 +53,13 @@ class Best:
 
 
 class JointBest:
-    """The GAT authors' rule: accuracy and loss together (Velickovic et al. 2018, section 3.3 and their code).
+    """Selects by accuracy and loss together, as Velickovic et al. (2018, section 3.3) do in their code of GAT.
 
-    Patience restarts when either is at least as good as ever; the weights are kept when both are.
+    The patience restarts if one of them is at least as good as its best value; the weights are the best if both are.
+
+    Args:
+        maximize: name of the metric to maximise.
+        minimize: name of the metric to minimise.
     """
 
     def __init__(self, maximize: str = "val/accuracy", minimize: str = "val/loss") -> None:
@@ -63,12 +77,19 @@ class JointBest:
 
 def _value(metrics: Mapping[str, float], name: str) -> float:
     if name not in metrics:
-        raise UserError(f"selection watches '{name}', which this task does not report; it reports {', '.join(metrics)}")
+        raise UserError(
+            f"selection monitors '{name}', which this task does not report; it reports {', '.join(metrics)}"
+        )
     return metrics[name]
 
 
 class Selection(pl.Callback):
-    """Keeps the best weights in memory, stops after ``patience`` rounds without progress, restores them at the end."""
+    """Holds the best weights in memory, loads them at the end, and stops training early.
+
+    Args:
+        rule: decides which weights are the best.
+        patience: number of rounds without progress after which training stops; None never stops it.
+    """
 
     def __init__(self, rule: Rule, patience: int | None = None) -> None:
         self.rule = rule
@@ -80,26 +101,26 @@ class Selection(pl.Callback):
         self.best_state: dict[str, Tensor] | None = None
 
     def on_report(self, trainer: pl.Trainer, module: pl.LightningModule, metrics: Mapping[str, float]) -> None:
-        """Judge one round of metrics."""
+        """Decide about one round of validation."""
         self.rounds += 1
         progress, best = self.rule.judge(metrics)
         if best:
             self.best_round, self.best_metrics = self.rounds, dict(metrics)
             self.best_state = sharded_weights.full_state(module)
         self.without_progress = 0 if progress else self.without_progress + 1
-        self._stop_or_go_on(trainer)
+        self._stop_without_progress(trainer)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A run that was killed after its patience ended does not train again."""
-        self._stop_or_go_on(trainer)
+        """Stop a resumed run whose patience had ended."""
+        self._stop_without_progress(trainer)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Go back to the best weights."""
+        """Load the best weights."""
         if self.best_state is not None:
             sharded_weights.load_full_state(pl_module, self.best_state)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs to judge on, the best weights among it: one file holds one moment."""
+        """Return the state of the selection, the best weights included."""
         return {
             "rounds": self.rounds,
             "without_progress": self.without_progress,
@@ -110,11 +131,11 @@ class Selection(pl.Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on judging where it stood."""
+        """Restore the state of the selection."""
         state = dict(state_dict)
         vars(self.rule).update(state.pop("rule"))
         vars(self).update(state)
 
-    def _stop_or_go_on(self, trainer: pl.Trainer) -> None:
+    def _stop_without_progress(self, trainer: pl.Trainer) -> None:
         if self.patience is not None and self.without_progress >= self.patience:
             trainer.should_stop = True

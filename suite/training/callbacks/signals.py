@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SLURM's warning end a run in order: at the end of the batch, saved, with the right exit code."""
+"""Ctrl-C, SIGTERM and the warning of SLURM save a run at the end of the batch and end it with their exit code."""
 
 import signal
 import threading
@@ -8,12 +8,12 @@ from typing import Any
 
 import lightning.pytorch as pl
 
-HEEDED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
-GRACE = 7.0  # seconds for the batch, and validation where the epoch ends with it, before the run ends without saving
+HANDLED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
+GRACE = 7.0  # seconds for the batch, and for validation at the end of an epoch, before the run ends without saving
 
 
 class Interrupted(Exception):  # noqa: N818
-    """A signal ended the run. Lightning would turn KeyboardInterrupt into exit code 1, and SIGTERM into 0."""
+    """Raised when a signal ends a run. Lightning itself exits with code 1 after Ctrl-C, and with 0 after SIGTERM."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
@@ -22,21 +22,21 @@ class Interrupted(Exception):  # noqa: N818
 
     @property
     def code(self) -> int:
-        """What shells and schedulers expect: 130 for Ctrl-C, 143 for SIGTERM."""
+        """The exit code that shells and schedulers expect: 130 for Ctrl-C, 143 for SIGTERM."""
         return 128 + self.number
 
     @property
     def requeues(self) -> bool:
-        """Whether it was the scheduler's warning that the job's time is up."""
+        """Whether it was the warning of the scheduler that the time of the job ends."""
         return self.number == getattr(signal, "SIGUSR1", None)
 
 
 class StopSignals(pl.Callback):
-    """Heeds signals between ``__enter__`` and ``__exit__``.
+    """Handles signals inside its context.
 
-    While an epoch runs, the first signal is noted in ``number`` for whoever saves at the end of the batch; at any other
-    time it ends the run at once, which loses nothing that a resumed run does not compute again, bit for bit. So does a
-    second Ctrl-C, and a batch that takes longer than ``GRACE`` seconds.
+    During an epoch, the first signal is stored in ``number``; the checkpoint callback saves at the end of the batch and
+    ends the run. At any other time a signal raises ``Interrupted`` at once: a resumed run computes the same bits again.
+    A second Ctrl-C, and a batch that takes longer than ``GRACE`` seconds, raise ``Interrupted`` at once too.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class StopSignals(pl.Callback):
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.getsignal(number) for number in (*HEEDED, signal.SIGALRM)}
+            self._before = {number: signal.getsignal(number) for number in (*HANDLED, signal.SIGALRM)}
             self._install()
         return self
 
@@ -59,34 +59,34 @@ class StopSignals(pl.Callback):
             signal.signal(number, handler)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take SIGTERM back from Lightning, whose handler waits for other processes inside the handler."""
+        """Replace Lightning's handler of SIGTERM, which waits for other processes inside the handler."""
         if self._before:
             self._install()
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Likewise."""
+        """Replace Lightning's handler of SIGTERM."""
         self.on_train_start(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """From here on a batch can be finished."""
+        """From now on, a signal waits for the end of the batch."""
         self._running = True
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Likewise where an epoch is entered in its middle."""
+        """The same for a run that resumes within an epoch, where ``on_train_epoch_start`` is not called."""
         self._running = True
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """All is saved."""
+        """From now on, a signal ends the run at once."""
         self._running = False
 
     def _install(self) -> None:
-        for number in HEEDED:
-            signal.signal(number, self._note)
+        for number in HANDLED:
+            signal.signal(number, self._store)
         signal.signal(signal.SIGALRM, self._late)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _store(self, number: int, frame: FrameType | None) -> None:
         if not self._running or (self.number is not None and number == signal.SIGINT):
             self.number = number
             raise Interrupted(number)

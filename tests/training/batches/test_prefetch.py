@@ -83,7 +83,7 @@ def test_what_a_loader_raises_reaches_the_reader_and_no_process_is_left() -> Non
     before = children()
     with pytest.raises(UserError, match="^row 7 of the file is no number$"):
         list(Prefetch(failing(UserError("row 7 of the file is no number")), 2))
-    with pytest.raises(RuntimeError, match=r"(?s)in the process that makes batches ahead:.*ZeroDivisionError: odd"):
+    with pytest.raises(RuntimeError, match=r"(?s)in the prefetching process:.*ZeroDivisionError: odd"):
         list(Prefetch(failing(ZeroDivisionError("odd")), 2))
 
     def killed() -> Iterator[int]:

@@ -29,7 +29,7 @@ def test_joint_best_follows_the_authors_code() -> None:
 
 
 def test_an_unknown_metric_is_named_with_those_there_are() -> None:
-    with pytest.raises(UserError, match=r"watches 'val/f1', which this task does not report; it reports val/loss"):
+    with pytest.raises(UserError, match=r"monitors 'val/f1', which this task does not report; it reports val/loss"):
         Best("val/f1", "max").judge({"val/loss": 1.0})
 
 

@@ -132,7 +132,9 @@ def halves() -> None:
     net.register_buffer("count", torch.tensor(float(torch.distributed.get_rank())), persistent=False)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     sharded_weights.shard(net, mesh)
-    assert [sharded_weights._parts(net)[1:]] == [[net.blocks[0]]], "a block with another method belongs to the whole"
+    assert [sharded_weights._sharded_modules(net)[1:]] == [[net.blocks[0]]], (
+        "a block with another method belongs to the whole"
+    )
     assert sharded_weights.sharded(net)
     held = sum(sharded_weights.local(parameter).numel() for parameter in net.parameters())
     total = torch.tensor(held)
