@@ -35,7 +35,6 @@ if not torch.cuda.is_available():
 ignore_deprecations()
 
 
-
 def build_data(config: Mapping[str, Any]) -> Any:
     """The data module, prepared and set up: files found or fetched, read, checked."""
     data = instantiate(config["data"], "data")

@@ -1,21 +1,21 @@
-"""``compile=true``: a network through torch's compiler, in parts."""
+"""``compile=true``: compile a network with ``torch.compile``, block by block."""
 
 from torch import nn
 
 from suite.training.processes.sharded_weights import blocks
 
 
-def compile_parts(net: nn.Module) -> None:
-    """Compile a network in place: each block of a stack (``nn.ModuleList``), and whole what holds no stack.
+def compile_blocks(net: nn.Module) -> None:
+    """Compile each block of every ``nn.ModuleList``, and each child that contains no ``nn.ModuleList``, in place.
 
-    Blocks that are alike share what was compiled for the first. The network as a whole is left alone, since tasks call
-    its methods, and so are loops over steps. The names of its weights stay what they are: checkpoints do not know.
+    Identical blocks share one compilation. The network itself is not compiled, because tasks call its methods. The
+    names of the weights do not change, so checkpoints are the same with and without compilation.
     """
     for child in net.children():
         if isinstance(child, nn.ModuleList):
             for block in child:
                 block.compile(dynamic=True)
         elif next(blocks(child), None) is not None:
-            compile_parts(child)
+            compile_blocks(child)
         else:
             child.compile(dynamic=True)

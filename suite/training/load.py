@@ -1,4 +1,4 @@
-"""From a checkpoint back to what it was: its config, its module with the trained weights, its facts."""
+"""Load a checkpoint: its config, its module with the trained weights, and the facts of its data."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from suite.training.trusted import trusted_config
 
 
 class Restored(NamedTuple):
-    """A run as its checkpoint remembers it; ``config`` holds the overrides of now."""
+    """Config, with overrides applied, module and facts of a checkpoint."""
 
     config: dict[str, Any]
     module: BaseTaskModule
@@ -18,10 +18,15 @@ class Restored(NamedTuple):
 
 
 def restore(path: Path, overrides: list[str]) -> Restored:
-    """Rebuild the module of a checkpoint, weights included, without its data.
+    """Rebuild the module of a checkpoint with its weights; its data are not needed.
 
-    ``overrides`` change keys of the recorded config. Raises UserError for what is no checkpoint, for a key the config
-    does not have, and for weights that do not fit the network that the overrides ask for.
+    Args:
+        path: of the checkpoint.
+        overrides: ``KEY=VALUE`` for keys of the recorded config.
+
+    Raises:
+        UserError: for a file that is not a checkpoint, for an unknown key, and if the weights do not fit the network
+            that the overrides describe.
     """
     content = checkpoint_file.load(path)
     config = trusted_config(content["config"], path, overrides)

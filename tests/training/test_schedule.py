@@ -60,5 +60,5 @@ def test_what_has_no_end_is_refused() -> None:
     for steps in (math.inf, -1, 0):
         with pytest.raises(UserError, match="when training ends"):
             LinearSchedule().attach(optimizer, steps)
-    with pytest.raises(ValueError, match="warmup"):
+    with pytest.raises(UserError, match="warmup"):
         LinearSchedule(1.0)

@@ -29,7 +29,7 @@ def prepare(config: RunConfig) -> tuple["TaskData", "BaseTaskModule"]:
     from suite.training.batches.prefetch import check_prefetch
     from suite.training.batches.resident import check_resident
     from suite.training.build import build_data, build_module
-    from suite.training.compile import compile_parts
+    from suite.training.compile import compile_blocks
 
     check_prefetch(config.prefetch)
     check_resident(config.resident, config.prefetch)
@@ -39,7 +39,7 @@ def prepare(config: RunConfig) -> tuple["TaskData", "BaseTaskModule"]:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     module = build_module(config.source, data.facts())
     if config.compile:
-        compile_parts(module.net)
+        compile_blocks(module.net)
     return data, module
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: plain config and tensors, written whole or not at all, every byte checked, never unpickled further."""
+"""Checkpoint files: plain values and tensors, written completely or not at all, with a check of every byte."""
 
 import hashlib
 import logging
@@ -11,19 +11,27 @@ from suite.errors import UserError
 
 log = logging.getLogger(__name__)
 SCHEMA = 2
-READS = (1, 2)  # schema 1 had no digest and nothing to resume from
-IDENTITY = ("schema", "config", "facts")  # what rebuilds the module around the weights
+READS = (1, 2)  # schema 1 has no digest, and a run cannot resume from it
+IDENTITY = ("schema", "config", "facts")  # a module is rebuilt from these
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
-END = 22  # bytes of a zip archive's end record, whose last two are the length of its comment
+END = 22  # bytes of the end record of a zip archive; the last two are the length of its comment
 DIGEST = 64  # the archive comment: SHA-256 of everything before it, in hexadecimal
 
 
 def save(path: Path, content: dict[str, Any], previous: Path | None = None) -> None:
-    """Write ``content`` beside its place, flush it to the disk, then move it there in one step.
+    """Write a checkpoint to a temporary file in the same folder, flush it to the disk, and rename it.
 
-    With ``previous`` the file that was at ``path`` is kept there. A kill or a full disk leaves what was there before.
-    Staging in the temporary folder, as Lightning does, is a plain copy where that is another file system. The SHA-256
-    of the file stands in its zip comment, so that one file holds both and torch still reads it.
+    If the process is killed or the disk is full, the file that was at ``path`` stays. (A temporary file in another
+    folder, as Lightning writes it, is copied and not renamed if that is on another file system.) The SHA-256 of the
+    file is its zip comment; torch reads the file as any other.
+
+    Args:
+        path: of the checkpoint.
+        content: plain values and tensors.
+        previous: where the file that was at ``path`` is moved; None replaces it.
+
+    Raises:
+        UserError: if the file cannot be written.
     """
     import torch
 
@@ -38,7 +46,7 @@ def save(path: Path, content: dict[str, Any], previous: Path | None = None) -> N
             file.flush()
             os.fsync(file.fileno())
         if previous is not None and path.exists():
-            path.replace(previous)  # killed between these two, ``recover`` finds the previous one
+            path.replace(previous)  # after a kill between these two lines, ``recover`` reads the previous one
         temporary.replace(path)
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:  # torch wraps what its file says in a RuntimeError
@@ -46,7 +54,7 @@ def save(path: Path, content: dict[str, Any], previous: Path | None = None) -> N
         if why is None:
             raise
         if not isinstance(why, OSError):
-            raise why from error  # a signal stopped torch's writer, whose own error must not hide it
+            raise why from error  # the signal that stopped torch's writer, not the error of the writer
         raise UserError(
             f"could not write checkpoint {path}: {why.strerror}. The one before it is intact; "
             "free space on that disk or choose another place with run_dir=DIR"
@@ -56,16 +64,19 @@ def save(path: Path, content: dict[str, Any], previous: Path | None = None) -> N
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed process left half written."""
+    """Remove the temporary files of killed processes."""
     for stale in folder.glob(".*.tmp-*"):
         stale.unlink(missing_ok=True)
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint of this suite: ``schema``, ``config``, ``facts``, ``state_dict`` and what training added.
+    """Return the content of a checkpoint: ``schema``, ``config``, ``facts``, ``state_dict`` and the state of training.
 
-    Raises UserError, naming the file, where it is missing, is no checkpoint, is damaged (every byte is checked: torch
-    itself loads a flipped bit without a word), holds anything but plain types and tensors, or is of another schema.
+    Every byte is checked, since torch itself loads a file with a flipped bit without an error.
+
+    Raises:
+        UserError: with the path, if the file is missing, is not a checkpoint, is damaged, contains anything but plain
+            types and tensors, or has another schema.
     """
     import torch
 
@@ -96,28 +107,28 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def recover(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """The newest good checkpoint to go on from: ``last.ckpt``, or the previous one where that is damaged.
+    """Return path and content of the checkpoint to resume from: ``last.ckpt``, or ``previous.ckpt`` if it is damaged.
 
-    Raises UserError, naming every file, where there is none.
+    Raises UserError with the reason for each file if there is none.
     """
     found = [path for path in (folder / LAST, folder / PREVIOUS) if path.is_file()]
-    told = []
+    reasons = []
     for path in found:
         try:
             content = load(path)
         except UserError as error:
-            told.append(str(error))
+            reasons.append(str(error))
             continue
-        if told:
-            log.warning("%s\ngoing on from %s, the one before it", told[0], path)
+        if reasons:
+            log.warning("%s\nresuming from %s, the checkpoint before it", reasons[0], path)
         return path, content
-    if told:
-        raise UserError(f"no good checkpoint is left in {folder}: {'; '.join(told)}")
+    if reasons:
+        raise UserError(f"no undamaged checkpoint is left in {folder}: {'; '.join(reasons)}")
     raise UserError(f"no checkpoint in {folder}: the run ended before its first one; start a new run")
 
 
 class _Hashing:
-    """A file that hashes what is written to it; all torch asks for is ``write``."""
+    """A file that hashes what is written to it, with the methods that ``torch.save`` calls."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -135,7 +146,7 @@ class _Hashing:
 
 
 def _damage(path: Path) -> str | None:
-    """What is wrong with the bytes of a zip archive, or None; files without our digest are checked by their CRCs."""
+    """Return what is wrong with a zip archive, or None. A file without our digest is checked by its CRCs."""
     size = path.stat().st_size - DIGEST
     with path.open("rb") as file:
         sha256, left = hashlib.sha256(), size - 2
@@ -143,10 +154,10 @@ def _damage(path: Path) -> str | None:
             sha256.update(block)
             left -= len(block)
         ending = file.read()
-    sha256.update(b"\0\0")  # torch wrote an archive without a comment
+    sha256.update(b"\0\0")  # torch writes an archive without a comment
     if ending[:2] == DIGEST.to_bytes(2, "little"):
         return None if ending[2:] == sha256.hexdigest().encode() else "its bytes do not match their SHA-256"
-    if ending[-END:-18] != b"PK\5\6" or any(ending[-2:]):  # an archive without a comment ends in its end record
+    if ending[-END:-18] != b"PK\5\6" or any(ending[-2:]):  # an archive without a comment ends with its end record
         return "its SHA-256 is cut off"
     with zipfile.ZipFile(path) as archive:
         entry = archive.testzip()
@@ -154,7 +165,7 @@ def _damage(path: Path) -> str | None:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":  # the new name itself reaches the disk
+    if os.name == "posix":  # flush the new name itself to the disk
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)

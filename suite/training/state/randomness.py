@@ -1,4 +1,4 @@
-"""The states of all random number generators: saved, put back, and kept apart for the data."""
+"""The states of all random number generators: saved, restored, and separate for the data."""
 
 import random
 from contextlib import AbstractContextManager
@@ -10,12 +10,12 @@ import torch
 
 
 def seed(*key: int) -> None:
-    """Seed Python, NumPy and torch from a few whole numbers; every other key gives another stream."""
+    """Seed Python, NumPy and torch from a few integers; each key gives an independent stream."""
     torch.manual_seed(_seed_cpu(key))  # those of GPUs too
 
 
 def _seed_cpu(key: tuple[int, ...]) -> int:
-    """Seed the generators of this process's CPU; returns what torch's was given."""
+    """Seed the generators on the CPU; return the seed of torch's generator."""
     words = np.random.SeedSequence(key).generate_state(3, np.uint64)
     random.seed(int(words[0]))
     np.random.seed(int(words[1]) % 2**32)
@@ -25,7 +25,7 @@ def _seed_cpu(key: tuple[int, ...]) -> int:
 
 
 def capture() -> dict[str, Any]:
-    """The state of every generator, as plain values and tensors: what a checkpoint may hold."""
+    """Return the state of each generator as plain values and tensors, which a checkpoint can contain."""
     version, words, gauss = random.getstate()
     _, keys, place, has_gauss, cached = np.random.get_state()
     return {
@@ -37,7 +37,7 @@ def capture() -> dict[str, Any]:
 
 
 def restore(state: dict[str, Any]) -> None:
-    """Put back what ``capture`` returned."""
+    """Restore what ``capture`` returned."""
     torch.set_rng_state(state["torch"])
     if state["cuda"] and len(state["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["cuda"])
@@ -48,15 +48,18 @@ def restore(state: dict[str, Any]) -> None:
 
 
 class Stream(AbstractContextManager["Stream"]):
-    """Random numbers of their own for whatever runs inside: ``with stream: batch = next(batches)``.
+    """A separate stream of random numbers for the code in its context: ``with stream: batch = next(batches)``.
 
-    The generators of Python, NumPy and torch's CPU are swapped on the way in and out, so that what happens inside
-    neither sees nor shifts the numbers outside, dropout's for example.
+    The states of Python's, NumPy's and torch's CPU generator are exchanged at entry and exit, so the code inside does
+    not change the numbers outside, for example those of dropout.
+
+    Args:
+        key: integers that seed the stream.
     """
 
     def __init__(self, *key: int) -> None:
         outside = _states()
-        _seed_cpu(key)  # a GPU's generator is dropout's, with a state of its own in every process
+        _seed_cpu(key)  # not the generators of GPUs, which only dropout uses
         self._inside, self._outside = _states(), outside
         _set(outside)
 

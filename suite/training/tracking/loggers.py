@@ -1,4 +1,4 @@
-"""Loggers: a CSV file always, TensorBoard and Weights & Biases on request (``wandb_tracking``)."""
+"""Loggers: a CSV file, and TensorBoard on request. ``suite.training.tracking.wandb`` has Weights & Biases."""
 
 import csv
 import logging
@@ -31,21 +31,21 @@ class CsvMetrics(CSVLogger):
 
 
 def rewind(run_dir: Path, step: int) -> None:
-    """Take back what ``metrics.csv`` holds behind ``step``, and the test: a run that goes on writes them again."""
+    """Remove the rows of ``metrics.csv`` after ``step``, and test metrics: a resumed run writes them again."""
     path = run_dir / METRICS
     if not path.exists():
         return
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     tests = [name for name in rows[0] if name.startswith("test/")] if rows else []
-    kept = [row for row in rows if int(row["step"] or 0) <= step and not any(row[name] for name in tests)]
+    remaining = [row for row in rows if int(row["step"] or 0) <= step and not any(row[name] for name in tests)]
     path.unlink()
-    if kept:
-        names = [name for name in kept[0] if name not in tests]
+    if remaining:
+        names = [name for name in remaining[0] if name not in tests]
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, names, extrasaction="ignore")
             writer.writeheader()
-            writer.writerows(kept)
+            writer.writerows(remaining)
 
 
 class TensorBoardEvents(TensorBoardLogger):
@@ -63,37 +63,37 @@ class TensorBoardEvents(TensorBoardLogger):
 
 @runtime_checkable
 class Tracker(Protocol):
-    """A logger that takes more than numbers and must be closed."""
+    """A logger that also records config, checkpoints, tables and images, and must be closed."""
 
     def begin(self, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
-        """What the run directory holds of the start."""
+        """Record config and provenance at the start of a run."""
         ...
 
     def leave(self, run_dir: Path, media: Mapping[str, Any]) -> None:
-        """Checkpoints, tables (lists of dicts) and images (arrays) of a run that ended well."""
+        """Record checkpoints, tables (lists of dicts) and images (arrays) at the end of a run that succeeded."""
         ...
 
     def close(self, succeeded: bool) -> None:
-        """Finish in bounded time."""
+        """Finish within a time limit."""
         ...
 
 
 def start(loggers: Iterable[Logger], config: dict[str, Any], provenance: dict[str, Any]) -> None:
-    """Give a tracked run what the run directory has: config and provenance."""
+    """Call ``begin`` of each tracker."""
     for logger in loggers:
         if isinstance(logger, Tracker):
             logger.begin(config, provenance)
 
 
 def leave(loggers: Iterable[Logger], run_dir: Path, media: Mapping[str, Any]) -> None:
-    """Give a tracked run what a run has at its end."""
+    """Call ``leave`` of each tracker."""
     for logger in loggers:
         if isinstance(logger, Tracker):
             logger.leave(run_dir, media)
 
 
 def finish(loggers: Iterable[Logger], succeeded: bool) -> None:
-    """Close every logger; without it the next run of the same process would write into this one's W&B run."""
+    """Close each logger. Otherwise the next run of this process would write to the W&B run of this one."""
     for logger in loggers:
         logger.finalize("success" if succeeded else "failed")
         if isinstance(logger, Tracker):

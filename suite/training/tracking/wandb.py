@@ -1,4 +1,4 @@
-"""Weights & Biases on request. Tracking never stops a run and never makes it wait."""
+"""Weights & Biases on request. An error or a slow server never stops a run or makes it wait."""
 
 import logging
 import os
@@ -54,23 +54,23 @@ class WandbRun(WandbLogger):
         self.folder, self.online, self.broken = Path(run.dir).parent, not run.offline, False
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """One round, over the axis ``trainer/global_step``."""
+        """Log metrics over the axis ``trainer/global_step``."""
         with self._tolerant():
             super().log_metrics(metrics, step)
 
     def begin(self, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
-        """As the run's config."""
+        """Record config and provenance as the config of the W&B run."""
         with self._tolerant():
             self.experiment.config.update({**config, "provenance": provenance}, allow_val_change=True)
 
     def leave(self, run_dir: Path, media: Mapping[str, Any]) -> None:
-        """Checkpoints as one artifact; tables and images beside the metrics. W&B asks its server first, maybe long."""
+        """Upload checkpoints as one artifact, and tables and images. A thread does it, since the server may be slow."""
         thread = threading.Thread(target=self._leave, args=(run_dir, media), daemon=True)
         thread.start()
         thread.join(self.finish_seconds)
         if thread.is_alive():
             self.broken = True
-            log.warning("W&B took no checkpoints within %g s. %s", self.finish_seconds, self._advice)
+            log.warning("W&B received no checkpoints within %g s. %s", self.finish_seconds, self._advice)
 
     def _leave(self, run_dir: Path, media: Mapping[str, Any]) -> None:
         import wandb
@@ -86,7 +86,7 @@ class WandbRun(WandbLogger):
                 self.experiment.log_artifact(artifact)
 
     def close(self, succeeded: bool) -> None:
-        """Finish, and say how to upload what the server did not take in time."""
+        """Finish; log how to upload what the server has not received in time."""
         started = time.monotonic()
         with self._tolerant():
             self.experiment.finish(exit_code=0 if succeeded else 1)
@@ -99,7 +99,7 @@ class WandbRun(WandbLogger):
 
     @contextmanager
     def _tolerant(self) -> Iterator[None]:
-        """Tell the first thing that goes wrong in W&B's client, and go on without it."""
+        """Log the first error of W&B's client, and continue without it."""
         if self.broken:
             with suppress(Exception):
                 yield
@@ -110,14 +110,14 @@ class WandbRun(WandbLogger):
             raise
         except Exception as error:
             self.broken = True
-            log.warning("W&B failed (%s: %s); the run goes on. %s", type(error).__name__, error, self._advice)
+            log.warning("W&B failed (%s: %s); the run continues. %s", type(error).__name__, error, self._advice)
 
 
 def _start(run_dir: Path, offline: bool, finish_seconds: float, options: dict[str, Any]) -> Any:
     """Start the run, or resume the one whose id is in the run directory."""
     import wandb
 
-    reason = "offline=true was asked for" if offline else _why_offline(wandb)
+    reason = "offline=true" if offline else _why_offline(wandb)
     path = run_dir / RUN_ID
     before = path.read_text().strip() if path.exists() else None
     settings = wandb.Settings(init_timeout=20, finish_timeout=finish_seconds, console="off", silent=True)
@@ -126,9 +126,9 @@ def _start(run_dir: Path, offline: bool, finish_seconds: float, options: dict[st
     if reason is None:
         try:
             run = wandb.init(mode="online", resume="allow" if before else None, **options)
-        except Exception as error:  # W&B's client has several families of errors, and none may stop a run
+        except Exception as error:  # any error of W&B's client; none may stop a run
             reason = f"W&B did not start ({(str(error).splitlines() or [type(error).__name__])[0]})"
-            wandb.teardown()  # its service process would call the id in use
+            wandb.teardown()  # otherwise its service process reports that the id is in use
     if run is None:
         run = wandb.init(mode="offline", **options)
         log.warning("tracking offline: %s. Upload later with: wandb sync %s", reason, Path(run.dir).parent)
@@ -144,7 +144,7 @@ def _table(rows: list[dict[str, Any]]) -> Any:
 
 
 def _why_offline(wandb: Any) -> str | None:
-    """Why W&B cannot be used online now, or None where it can."""
+    """Return why W&B cannot be used online, or None if it can."""
     mode = os.environ.get("WANDB_MODE", "online")
     if mode != "online":
         return f"WANDB_MODE={mode}"
@@ -152,11 +152,11 @@ def _why_offline(wandb: Any) -> str | None:
     try:
         urllib.request.urlopen(f"{base_url}/healthz", timeout=PROBE_SECONDS).close()  # noqa: S310
     except urllib.error.HTTPError:
-        pass  # it answered; what it thinks of the path does not matter
-    except OSError as error:  # asked first, because W&B checks a key for ten seconds where there is no network
+        pass  # it answered, even if not on this path
+    except OSError as error:  # first, because W&B checks a key for ten seconds if there is no network
         return f"{base_url} does not answer ({getattr(error, 'reason', error)})"
-    try:  # the key is found here and tried by the start, which has a time limit of its own
+    try:  # finds the key; the start, which has its own time limit, tries it
         found = wandb.login(prompt=False, verify=False)
-    except Exception as error:  # a key of another form, a service process that does not answer
-        return f"W&B takes no key ({str(error).splitlines()[0]})"
+    except Exception as error:  # for example a malformed key, or a service process that does not answer
+        return f"W&B rejects the key ({str(error).splitlines()[0]})"
     return None if found else "no API key (run `wandb login` or set WANDB_API_KEY)"

@@ -11,7 +11,7 @@ from torch import nn
 from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.callbacks.averaging import WeightAveraging
-from suite.training.compile import compile_parts
+from suite.training.compile import compile_blocks
 from suite.training.run.launch import launch
 from suite.training.run.resume import FREE
 from tests.attention.conftest import needs_compiler
@@ -65,7 +65,7 @@ def test_blocks_of_stacks_are_compiled_and_what_holds_none_as_a_whole() -> None:
     net = nn.ModuleDict({"stack": nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)]), "whole": nn.Sequential(nn.Tanh())})
     net["deep"] = nn.ModuleDict({"stack": nn.ModuleList([nn.GELU()]), "norm": nn.LayerNorm(2)})
     names = list(net.state_dict())
-    compile_parts(net)
+    compile_blocks(net)
     compiled = {name for name, part in net.named_modules() if part._compiled_call_impl is not None}
     assert compiled == {"stack.0", "stack.1", "whole", "deep.stack.0", "deep.norm"}
     assert list(net.state_dict()) == names

@@ -86,7 +86,7 @@ def test_nothing_good_left_names_every_file(tmp_path: Path) -> None:
     pair(tmp_path)
     for name in (checkpoint_file.LAST, checkpoint_file.PREVIOUS):
         (tmp_path / name).write_bytes(b"PK")
-    with pytest.raises(UserError, match=r"no good checkpoint is left.*last\.ckpt.*previous\.ckpt"):
+    with pytest.raises(UserError, match=r"no undamaged checkpoint is left.*last\.ckpt.*previous\.ckpt"):
         checkpoint_file.recover(tmp_path)
 
 
