@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from inspect import signature
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import (
@@ -92,7 +92,7 @@ def check_types(overrides: list[str], choices: Mapping[str, str], config: DictCo
         key = override.key_or_group
         default = OmegaConf.select(presets, key, throw_on_missing=False)
         found = OmegaConf.select(config, key)
-        if not _fits(default, found) and not (found is None and _may_be_null(presets, key)):
+        if not _fits(default, found) and not _accepts(presets, key, found):
             raise UserError(
                 f"{key}={found if found is not None else 'null'} is not {_kind(default)}; "
                 f"the preset has {key}={default}"
@@ -111,12 +111,17 @@ def _fits(default: Any, found: Any) -> bool:
     return isinstance(found, type(default))
 
 
-def _may_be_null(presets: DictConfig, key: str) -> bool:
-    """Return whether the class that a preset names accepts None for ``key``, as in ``selection.patience=null``."""
+def _accepts(presets: DictConfig, key: str, value: Any) -> bool:
+    """Whether the class that a preset names takes another type for ``key`` than the preset's value has.
+
+    Examples are ``selection.patience=null`` and ``trainer.devices=4``, whose preset is ``auto``.
+    """
     parent, _, name = key.rpartition(".")
     target = OmegaConf.select(presets, f"{parent}._target_")
     parameter = signature(get_class(target), eval_str=True).parameters.get(name) if target else None
-    return parameter is not None and type(None) in get_args(parameter.annotation)
+    kinds = get_args(parameter.annotation) if parameter is not None else ()
+    given = list if OmegaConf.is_list(value) else type(value)
+    return given in {get_origin(kind) or kind for kind in kinds}
 
 
 def _kind(default: Any) -> str:
