@@ -1,1 +1,1 @@
-"""Values worth starting from, found by a few steps of training: a learning rate, a size of batches."""
+"""Search for a learning rate and a batch size to start with, by a few steps of training."""

@@ -1,4 +1,4 @@
-"""How much memory this process took at its peak, and how much it may still take before the system kills it."""
+"""Peak memory of this process, and the memory that is free."""
 
 import resource
 import sys
@@ -10,26 +10,29 @@ GIB = 2.0**30
 
 
 def peak() -> float:
-    """GiB that were resident at most, so far."""
-    if sys.platform == "linux":  # getrusage tells there the peak of what was before exec, too
+    """Return the peak of the resident memory in GiB."""
+    if sys.platform == "linux":  # where getrusage includes the peak before exec
         return _table(Path("/proc/self/status"))["VmHWM"] * 1024 / GIB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB
 
 
 def free() -> float:
-    """GiB that can be taken: of the machine, and of the container's bound. Raises UserError where nothing tells."""
+    """Return the free memory in GiB, of the machine or within the limit of the container.
+
+    Raises UserError if the system does not report it.
+    """
     if sys.platform != "linux":
-        raise UserError("this system does not tell how much memory is free; say memory=GIB")
+        raise UserError("this system does not report how much memory is free; set memory=GIB")
     found = [_table(Path("/proc/meminfo"))["MemAvailable"] * 1024 / GIB]
     group = Path("/sys/fs/cgroup")
     bound = group / "memory.max"
     if bound.exists() and (text := bound.read_text().strip()) != "max":
-        cached = _table(group / "memory.stat").get("inactive_file", 0)  # given back before anything is killed
+        cached = _table(group / "memory.stat").get("inactive_file", 0)  # the system frees it before it kills a process
         found.append((int(text) - int((group / "memory.current").read_text()) + cached) / GIB)
     return min(found)
 
 
 def _table(path: Path) -> dict[str, int]:
-    """Names and whole numbers of a file of the kernel's."""
+    """Return the integers of a file of the kernel by name."""
     rows = (line.replace(":", " ").split() for line in path.read_text().splitlines())
     return {row[0]: int(row[1]) for row in rows if len(row) > 1 and row[1].isdigit()}

@@ -1,4 +1,4 @@
-"""The size of batches: doubled until memory or the gain ends."""
+"""Search for a batch size: doubled until memory is exhausted or the speed does not increase."""
 
 import copy
 import gc
@@ -14,11 +14,11 @@ from suite.errors import UserError
 from suite.find import memory
 from suite.find.short import prepare_short, train
 
-GAIN = 1.05  # a doubling that gives less is none; the smallest size this near to the best is recommended
+GAIN = 1.05  # a smaller gain does not count; the smallest size this close to the fastest is recommended
 
 
 class Size(NamedTuple):
-    """What one size gave: batches of an epoch, samples of one in the mean, samples a second, memory it took."""
+    """Results of one size: batches in an epoch, mean samples in a batch, samples per second, and memory in GiB."""
 
     value: int
     batches: int
@@ -28,7 +28,7 @@ class Size(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The key below ``data``, all sizes that were tried, and why no larger one was."""
+    """The key below ``data``, all sizes that were tried, and why no larger one was tried."""
 
     name: str
     sizes: list[Size]
@@ -36,15 +36,15 @@ class Found(NamedTuple):
 
 
 class _Full(Exception):  # noqa: N818
-    """The bound on this process's memory is reached."""
+    """The memory of this process has reached its limit."""
 
 
 class Timed(pl.Callback):
-    """Counts samples and seconds from the end of the first batch on, which warms up, and looks at the memory.
+    """Counts samples and seconds after the first batch, which is the warm-up, and measures the memory.
 
     Args:
-        bound: GiB of the CPU's memory.
-        base: the process's peak before.
+        bound: limit of the growth of the process on a CPU, in GiB.
+        base: peak of the process before, in GiB.
     """
 
     def __init__(self, bound: float, base: float) -> None:
@@ -57,7 +57,7 @@ class Timed(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Take the time once the device has done its work."""
+        """Take the time after the device has finished the batch."""
         gpu = pl_module.device.type == "cuda"
         if gpu:
             torch.cuda.synchronize()
@@ -69,7 +69,7 @@ class Timed(pl.Callback):
             raise _Full
 
     def result(self, value: int) -> Size:
-        """The figures of one size."""
+        """Return the results of one size."""
         speed = sum(self.samples[1:]) / (self.ends[-1] - self.ends[0])
         return Size(value, self.batches, sum(self.samples) / len(self.samples), speed, self.gib)
 
@@ -81,18 +81,27 @@ def search(
     bound: float | None = None,
     show: Callable[[Size], None] = lambda size: None,
 ) -> Found:
-    """Train ``steps`` steps and one to warm up with the configured size, then with twice as much, and so on.
+    """Train a few steps with the configured size, then with twice that size, and so on.
 
-    Ends where memory does, where two doublings in a row each gain under 5 %, or where the training part is one batch.
-    A batch says by its length how many samples it has. A GPU is filled until its allocator refuses. On the CPU a
-    process that asks for too much is killed, so ``bound`` ends it: GiB by which its peak may grow, half of what is free
-    unless given; whatever is within it, twice as much still fits. Raises UserError for a key that is no size, and where
-    there is nothing to double.
+    The search ends when memory is exhausted, when two doublings in a row gain less than 5 %, or when the training split
+    is one batch. ``len(batch)`` is the number of samples of a batch. A GPU is used until its allocator fails. On a CPU
+    the system kills a process that takes too much, so the search ends at ``bound``.
+
+    Args:
+        config: resolved config of a run.
+        key: of the size, below ``data``; None finds the only key whose name contains ``batch``.
+        steps: number of steps that are measured, after one for warm-up.
+        bound: GiB by which the peak of this process may grow on a CPU; None takes half of the free memory, so that the
+            next size still fits.
+        show: called with the result of each size.
+
+    Raises:
+        UserError: for a key that is not a batch size, and for a task whose batch is the whole data set.
     """
     if steps < 1:
-        raise UserError(f"steps={steps} must be at least 1")
+        raise UserError(f"steps must be at least 1, got {steps}")
     if bound is not None and bound <= 0:
-        raise UserError(f"memory={bound:g} must be above 0 GiB")
+        raise UserError(f"memory must be above 0 GiB, got {bound:g}")
     prepared: tuple[Any, Any] | None = prepare_short(config)
     assert prepared is not None
     if len(prepared[0].train_dataloader()) <= 1:
@@ -102,12 +111,12 @@ def search(
     value, base = config["data"][name], memory.peak()
     sizes: list[Size] = []
     while True:
-        timed, asked = Timed(bound, base), copy.deepcopy(config)
-        asked["data"][name] = value
+        timed, changed = Timed(bound, base), copy.deepcopy(config)
+        changed["data"][name] = value
         try:
-            train(asked, steps + 1, timed, prepared)
+            train(changed, steps + 1, timed, prepared)
         except (_Full, torch.OutOfMemoryError):
-            return Found(name, _some(sizes, name, value), f"memory ends before data.{name}={value}")
+            return Found(name, _some(sizes, name, value), f"memory is exhausted before data.{name}={value}")
         prepared = None
         gc.collect()
         if torch.cuda.is_available():
@@ -121,37 +130,37 @@ def search(
 
 
 def recommended(sizes: list[Size]) -> int:
-    """The smallest size within 5 % of the best: what is left of the memory is the user's."""
+    """Return the smallest size within 5 % of the fastest, which leaves the most memory."""
     best = max(size.speed for size in sizes)
     return min(size.value for size in sizes if size.speed * GAIN >= best)
 
 
 def _end(sizes: list[Size], name: str) -> str | None:
-    """Why no larger size is tried, or None."""
+    """Return why no larger size is tried, or None."""
     if sizes[-1].batches == 1:
-        return "the whole training part is one batch"
+        return "the training split is one batch"
     if len(sizes) > 1 and sizes[-1].batches >= sizes[-2].batches:
         before, after = sizes[-2:]
         raise UserError(
-            f"data.{name} is no size of batches: an epoch has {before.batches} with {before.value} and "
+            f"data.{name} is not a batch size: an epoch has {before.batches} batches with {before.value} and "
             f"{after.batches} with {after.value}"
         )
     slow = [after.speed < GAIN * before.speed for before, after in pairwise(sizes)]
-    return "two doublings in a row gained under 5 %" if slow[-2:] == [True, True] else None
+    return "two doublings in a row gained less than 5 %" if slow[-2:] == [True, True] else None
 
 
 def _some(sizes: list[Size], name: str, value: int) -> list[Size]:
     if not sizes:
-        raise UserError(f"memory ends at data.{name}={value} already, where the search begins; take a smaller one")
+        raise UserError(f"memory is exhausted at data.{name}={value}, the first size; set a smaller one")
     return sizes
 
 
 def _named(data: dict[str, Any], key: str | None) -> str:
-    """The key below ``data``; without one the only key that speaks of a batch."""
+    """Return the key below ``data``; without ``key`` the only one whose name contains ``batch``."""
     whole = [name for name, value in data.items() if type(value) is int and value > 0]
     batch = [name for name in whole if "batch" in name]
     name = (key or "").removeprefix("data.") or (batch[0] if len(batch) == 1 else "")
     if name in whole:
         return name
     valid = ", ".join(f"data.{name}" for name in batch or whole)
-    raise UserError(f"key={key or 'null'} is no size of this task's batches; say key=KEY, one of: {valid}")
+    raise UserError(f"key={key or 'null'} is not a batch size of this task; set key=KEY to one of: {valid}")

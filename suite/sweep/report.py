@@ -1,4 +1,4 @@
-"""What a sweep found: a table, the same as CSV, and a plot."""
+"""The results of a sweep: a table in the terminal, the same as CSV, and a plot."""
 
 import csv
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def rows(study: Any, folder: Path) -> list[dict[str, Any]]:
-    """One row a trial, the best first, failed ones at the end with what they said."""
+    """Return one row for each trial, the best first and failed ones last, with their error."""
     sign = -1.0 if study.direction.name == "MAXIMIZE" else 1.0
     trials = study.get_trials(deepcopy=False)
     trials.sort(key=lambda trial: (trial.state.name != "COMPLETE", sign * (trial.value or 0.0), trial.number))
@@ -25,7 +25,7 @@ def rows(study: Any, folder: Path) -> list[dict[str, Any]]:
 
 
 def write_table(found: list[dict[str, Any]], path: Path) -> None:
-    """As CSV."""
+    """Write the rows as CSV."""
     names = list(dict.fromkeys(name for row in found for name in row))
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, names, lineterminator="\n")
@@ -34,7 +34,7 @@ def write_table(found: list[dict[str, Any]], path: Path) -> None:
 
 
 def show(found: list[dict[str, Any]], monitor: str) -> None:
-    """On the terminal."""
+    """Print the rows as a table."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -49,7 +49,7 @@ def show(found: list[dict[str, Any]], monitor: str) -> None:
 
 
 def plot(found: list[dict[str, Any]], space: list[str], monitor: str, path: Path) -> bool:
-    """Value over trials, and over every parameter; False where matplotlib is not installed."""
+    """Plot the metric over trials and over each parameter. Return False if matplotlib is not installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

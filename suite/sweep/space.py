@@ -1,4 +1,4 @@
-"""What a sweep varies, in Hydra's grammar, and how many trials of it run where."""
+"""The parameters and options of a sweep, parsed from its command line in Hydra's grammar."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,38 +14,38 @@ GRAMMAR = "choice(4, 8), interval(0.1, 0.9), tag(log, interval(1e-4, 1e-1)) or r
 
 
 class Parameter(NamedTuple):
-    """One varied key: a choice of ``values``, or a number between ``low`` and ``high``."""
+    """A key that varies: a choice of ``values``, or a number between ``low`` and ``high``."""
 
     key: str
     values: tuple[Any, ...] = ()
     low: float = 0.0
     high: float = 0.0
-    step: int = 0  # 0: any number between
+    step: int = 0  # 0: any number in between
     log: bool = False
 
     @property
     def example(self) -> Any:
-        """One value of it."""
+        """A valid value."""
         return self.values[0] if self.values else self.low
 
 
 class Options(NamedTuple):
-    """The keys ``sweep.*`` of the command."""
+    """The options ``sweep.*`` of the command."""
 
     trials: int = 20
-    parallel: int = 1  # trials at a time
-    devices: list[str] | None = None  # of each trial at a time: [0,1] two GPUs in turn, ["0,1","2,3"] two pairs
-    monitor: str | None = None  # null: what the task's selection watches
-    mode: str | None = None  # max or min, likewise
-    prune: bool = True  # end trials that fall behind the median
-    warmup: int = 5  # rounds of validation before a trial may be ended
+    parallel: int = 1  # trials at the same time
+    devices: list[str] | None = None  # of trials at the same time: [0,1] one GPU each, ["0,1","2,3"] two each
+    monitor: str | None = None  # null: the metric of the task's selection
+    mode: str | None = None  # max or min; null: that of the task's selection
+    prune: bool = True  # stop trials that are worse than the median
+    warmup: int = 5  # rounds of validation before a trial may be stopped
     seed: int = 0  # of the sampler
-    dir: str | None = None  # null: a new directory under runs/sweeps/
-    wandb: str | None = None  # write this as W&B's sweep.yaml and stop
+    dir: str | None = None  # null: a new directory in runs/sweeps/
+    wandb: str | None = None  # file: write the sweep.yaml of W&B and stop
 
 
 class Sweep(NamedTuple):
-    """What a command asks for."""
+    """A parsed command: overrides of all trials, parameters that vary, and options."""
 
     fixed: list[str]
     space: list[Parameter]
@@ -53,7 +53,7 @@ class Sweep(NamedTuple):
 
 
 def parse(words: list[str]) -> Sweep:
-    """Sort the words of the command; raises UserError for what is none of its keys, and where nothing varies."""
+    """Parse the arguments of the command. Raises UserError for an unknown option, and if nothing varies."""
     settings, others = {}, []
     for word in words:
         key, equals, value = word.partition("=")
@@ -71,7 +71,7 @@ def parse(words: list[str]) -> Sweep:
         else:
             fixed.append(word)
     if not space:
-        raise UserError(f"nothing varies; give some key as {GRAMMAR}, for example optim.lr=choice(1e-3,1e-2)")
+        raise UserError(f"nothing varies; set a key to {GRAMMAR}, for example optim.lr=choice(1e-3,1e-2)")
     return Sweep(fixed, space, _checked(settings))
 
 
@@ -82,10 +82,11 @@ def _checked(settings: Mapping[str, Any]) -> Options:
     options = Options(**settings)
     for name in ("trials", "parallel", "warmup"):
         value = getattr(options, name)
-        if not isinstance(value, int) or value < (0 if name == "warmup" else 1):
-            raise UserError(f"sweep.{name}={value} is no number of {name}")
+        least = 0 if name == "warmup" else 1
+        if not isinstance(value, int) or value < least:
+            raise UserError(f"sweep.{name} must be at least {least}, got {value}")
     if options.mode not in (None, "max", "min"):
-        raise UserError(f"sweep.mode={options.mode} must be max or min")
+        raise UserError(f"sweep.mode must be max or min, got {options.mode}")
     return options
 
 
@@ -100,10 +101,10 @@ def _parameter(key: str, value: Any) -> Parameter:
     if isinstance(value, RangeSweep):
         step = float(value.step)
         if step != int(step):
-            raise UserError(f"{key}: range takes whole steps; use choice or interval")
+            raise UserError(f"{key}: the step of a range must be a whole number; use choice or interval")
         start, stop = int(value.start or 0), int(value.stop or 0)
         return Parameter(key, (), start, start + (stop - start - 1) // int(step) * int(step), int(step), log)
-    raise UserError(f"{key} cannot be varied so; write {GRAMMAR}")
+    raise UserError(f"{key} has an unknown space; write {GRAMMAR}")
 
 
 def _plain(item: Any) -> Any:
@@ -112,14 +113,14 @@ def _plain(item: Any) -> Any:
 
 
 def objective(options: Options, config: Mapping[str, Any]) -> tuple[str, str]:
-    """The metric and its direction: those asked for, else those by which the task selects weights."""
+    """Return the metric and its direction: those of the options, else those of the task's selection."""
     rule = (config.get("selection") or {}).get("rule") or {}
     found = {"max": rule.get("maximize"), "min": None} | {
         rule.get("mode", "max"): rule.get("monitor") or rule.get("maximize")
     }
     monitor = options.monitor or next((name for name in found.values() if name), None)
     if monitor is None:
-        raise UserError("this task's selection watches nothing; say sweep.monitor=val/METRIC sweep.mode=max|min")
+        raise UserError("this task's selection has no metric; set sweep.monitor=val/METRIC sweep.mode=max|min")
     if monitor.startswith("test/"):
         raise UserError(
             f"sweep.monitor={monitor} would choose by the test split; use {monitor.replace('test/', 'val/')}"
@@ -131,7 +132,7 @@ def objective(options: Options, config: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def wandb_config(sweep: Sweep, config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """W&B's own sweep over the same space: its agent starts ``attn train``, which starts the processes of a run."""
+    """Return a sweep of W&B over the same parameters; its agent starts ``attn train``."""
     monitor, mode = objective(sweep.options, config)
     parameters: dict[str, Any] = {}
     for item in sweep.space:

@@ -1,7 +1,7 @@
-"""Trials chosen by optuna, kept in a file of the sweep's own, each run in a process of its own.
+"""A study: optuna chooses the values of each trial, and each trial runs in its own process.
 
-The study decides in this process alone; a trial is told its values on the command line, composes once, and starts the
-processes of its run itself. So no process of a run can draw values of its own.
+Only this process chooses values. A trial receives them on its command line and starts the processes of its run itself,
+so all processes of a run have the same values.
 """
 
 import signal
@@ -15,22 +15,23 @@ from suite.errors import UserError
 from suite.sweep.space import Parameter, Sweep
 from suite.sweep.trial import Running
 
-POLL = 0.3  # seconds between looks at the trials
+POLL = 0.3  # seconds between two checks of the trials
 
 
 class Study:
-    """Runs ``sweep.options.trials`` trials, going on with those that were interrupted.
+    """Runs ``sweep.options.trials`` trials, and resumes those that were interrupted.
 
     Args:
-        sweep: what is varied and how.
-        folder: of the sweep: ``sweep.db``, ``trials/NNNN`` and their logs.
-        monitor, mode: what is made ``max`` or ``min``.
-        tell: called with a line on every trial that ends, at once.
+        sweep: parameters and options.
+        folder: of the sweep, for ``sweep.db``, ``trials/NNNN`` and their logs.
+        monitor: name of the metric that is optimised.
+        mode: ``max`` or ``min``.
+        report: called with one line of text when a trial ends.
     """
 
-    def __init__(self, sweep: Sweep, folder: Path, monitor: str, mode: str, tell: Callable[[str], None]) -> None:
+    def __init__(self, sweep: Sweep, folder: Path, monitor: str, mode: str, report: Callable[[str], None]) -> None:
         optuna = _optuna()
-        self.optuna, self.sweep, self.folder, self.monitor, self.tell = optuna, sweep, folder, monitor, tell
+        self.optuna, self.sweep, self.folder, self.monitor, self.report = optuna, sweep, folder, monitor, report
         options = sweep.options
         self.slots: list[str | None] = list(options.devices) if options.devices else [None] * options.parallel
         pruner = optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=options.warmup)
@@ -46,7 +47,7 @@ class Study:
         self.running: dict[Any, Running] = {}
 
     def run(self) -> None:
-        """Run what is missing; Ctrl-C lets the running trials save, and leaves them to ``attn sweep resume=DIR``."""
+        """Run the missing trials. After Ctrl-C running trials save and end; ``attn sweep resume=DIR`` resumes them."""
         state = self.optuna.trial.TrialState
         waiting = [
             self.optuna.trial.Trial(self.study, trial._trial_id)
@@ -54,7 +55,7 @@ class Study:
         ]
         with _interruption() as interrupted:
             try:
-                while self._go_on(waiting):
+                while self._advance(waiting):
                     if interrupted():
                         raise KeyboardInterrupt
                     time.sleep(POLL)
@@ -64,16 +65,16 @@ class Study:
                 for running in self.running.values():
                     running.process.wait()
 
-    def _go_on(self, waiting: list[Any]) -> bool:
-        """Start what there is room for and look at what runs; False where nothing is left."""
+    def _advance(self, waiting: list[Any]) -> bool:
+        """Start trials in free slots and check those that run. Return False when all trials have ended."""
         while len(self.running) < len(self.slots) and (waiting or self._missing()):
             self._start(waiting.pop(0) if waiting else self.study.ask())
         for trial in list(self.running):
-            self._look(trial)
+            self._check(trial)
         return bool(self.running or waiting or self._missing())
 
     def _missing(self) -> int:
-        waiting = self.optuna.trial.TrialState.WAITING  # enqueued, and the next to be asked for
+        waiting = self.optuna.trial.TrialState.WAITING  # enqueued; the study returns it next
         begun = [trial for trial in self.study.get_trials(deepcopy=False) if trial.state != waiting]
         return max(0, self.sweep.options.trials - len(begun))
 
@@ -83,11 +84,13 @@ class Study:
         taken = [running.device for running in self.running.values()]
         device = next((slot for slot in self.slots if slot not in taken), None)
         labels = {"WANDB_RUN_GROUP": self.folder.name, "WANDB_JOB_TYPE": "trial"}
-        known = len(self.study.get_trials(deepcopy=False)[trial.number].intermediate_values)  # of one that was stopped
+        known = len(
+            self.study.get_trials(deepcopy=False)[trial.number].intermediate_values
+        )  # of a trial that is resumed
         self.running[trial] = Running(self.folder / "trials" / f"{trial.number:04d}", words, device, labels, known)
 
-    def _look(self, trial: Any) -> None:
-        """Pass on what a trial reported; end it where it falls behind; settle it where it ended."""
+    def _check(self, trial: Any) -> None:
+        """Pass new values to the study; stop a trial that is pruned; record one that has ended."""
         running, state = self.running[trial], self.optuna.trial.TrialState
         code = running.process.poll()
         for number, reported in running.new_values(self.monitor):
@@ -104,19 +107,22 @@ class Study:
             if value is None:
                 raise UserError(f"sweep.monitor={self.monitor} is not in {running.folder}/result.json")
             self.study.tell(trial, value)
-            self.tell(f"trial {trial.number}: {self.monitor} {value:.4f}  {_told(trial.params)}")
+            self.report(f"trial {trial.number}: {self.monitor} {value:.4f}  {_words(trial.params)}")
         elif code == 143 and "pruned" in trial.user_attrs:
             self.study.tell(trial, state=state.PRUNED)
-            self.tell(f"trial {trial.number}: behind the others, ended  {_told(trial.params)}")
+            self.report(f"trial {trial.number}: pruned  {_words(trial.params)}")
         else:
             trial.set_user_attr("failure", running.last_words())
             self.study.tell(trial, state=state.FAIL)
-            self.tell(f"trial {trial.number}: FAILED ({running.last_words()})  {_told(trial.params)}")
+            self.report(f"trial {trial.number}: FAILED ({running.last_words()})  {_words(trial.params)}")
 
 
 @contextmanager
 def _interruption() -> Iterator[Callable[[], bool]]:
-    """Tells whether Ctrl-C was pressed; raised wherever it falls, it could be lost in a library's own clean-up."""
+    """Yield a function that returns whether Ctrl-C was pressed.
+
+    KeyboardInterrupt could be lost if it were raised inside a library.
+    """
     pressed: list[int] = []
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.SIG_IGN:
@@ -128,7 +134,7 @@ def _interruption() -> Iterator[Callable[[], bool]]:
 
 
 def suggest(trial: Any, item: Parameter) -> Any:
-    """The trial's value of one parameter."""
+    """Return the trial's value of one parameter."""
     if item.values:
         return trial.suggest_categorical(item.key, list(item.values))
     if item.step:
@@ -140,7 +146,7 @@ def _word(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _told(params: dict[str, Any]) -> str:
+def _words(params: dict[str, Any]) -> str:
     return "  ".join(f"{key}={_word(value)}" for key, value in params.items())
 
 

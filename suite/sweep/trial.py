@@ -1,4 +1,4 @@
-"""One trial: a process of its own that runs ``attn train``, followed through the file it writes."""
+"""One trial: a process that runs ``attn train``; its metrics are read from the file that it writes."""
 
 import csv
 import json
@@ -18,7 +18,15 @@ ATTN = [sys.executable, *python_arguments("suite.cli.main")]
 
 
 class Running:
-    """A trial's process, its rows so far and what it left; ``known`` rows were read before it was stopped."""
+    """The process of a trial.
+
+    Args:
+        folder: directory of its run.
+        words: arguments of ``attn train``.
+        device: value of CUDA_VISIBLE_DEVICES; None does not change it.
+        labels: further environment variables.
+        known: number of rows of its metrics that the study has, if the trial is resumed.
+    """
 
     def __init__(
         self, folder: Path, words: list[str], device: str | None, labels: Mapping[str, str], known: int = 0
@@ -41,7 +49,7 @@ class Running:
             )
 
     def new_values(self, monitor: str) -> Iterator[tuple[int, float]]:
-        """Round and value of the rows that were written since the last look."""
+        """Yield number and value of the rows of its metrics since the last call."""
         path = self.folder / "metrics.csv"
         if not path.exists():
             return
@@ -52,21 +60,25 @@ class Running:
         self._rows_read = max(self._rows_read, len(values))
 
     def stop(self) -> None:
-        """Let it save and end."""
+        """Send SIGTERM, after which the trial saves and ends."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
 
     def result(self) -> dict[str, Any]:
-        """What the run recorded."""
+        """Return the content of ``result.json``."""
         found: dict[str, Any] = json.loads((self.folder / "result.json").read_text())
         return found
 
     def last_words(self) -> str:
-        """The last line that it printed."""
+        """Return the last line that the trial printed."""
         lines = self.folder.with_suffix(".log").read_text(errors="replace").strip().splitlines()
-        return lines[-1].removeprefix("attn: ") if lines else f"ended with code {self.process.returncode}, in silence"
+        return (
+            lines[-1].removeprefix("attn: ")
+            if lines
+            else f"ended with code {self.process.returncode} and printed nothing"
+        )
 
     @property
     def seconds(self) -> float:
-        """Since it was started here."""
+        """Seconds since the start of the process."""
         return time.monotonic() - self.started

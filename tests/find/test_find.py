@@ -43,7 +43,7 @@ def test_the_suggestion_is_the_steepest_point_of_a_slow_loop() -> None:
         before, after = found[max(place - 1, 1)], found[place + 1]
         slopes[place] = (after.smoothed - before.smoothed) / (math.log(after.rate) - math.log(before.rate))
     assert suggest(found) == found[min(slopes, key=lambda place: slopes[place])].rate == found[6].rate
-    with pytest.raises(UserError, match="the loss never fell over 9 steps"):
+    with pytest.raises(UserError, match="the loss never decreased over 9 steps"):
         suggest(points([1.0, 1.0, 1.1, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0]))
 
 
@@ -51,7 +51,9 @@ def test_the_smallest_size_near_the_best_is_recommended() -> None:
     sizes = [Size(8, 9, 8, 100.0, 0.1), Size(16, 5, 16, 196.0, 0.2), Size(32, 3, 32, 200.0, 0.4)]
     assert recommended(sizes) == 16
     assert size._end(sizes, "batch_size") is None
-    assert size._end([*sizes, Size(64, 2, 64, 203.0, 1.0)], "batch_size") == "two doublings in a row gained under 5 %"
+    assert (
+        size._end([*sizes, Size(64, 2, 64, 203.0, 1.0)], "batch_size") == "two doublings in a row gained less than 5 %"
+    )
 
 
 def test_rates_rise_exponentially_and_the_module_is_trained_by_them() -> None:
@@ -92,11 +94,14 @@ def test_a_size_is_found(task: str, key: str | None, attn: Attn, tmp_path: Path)
 
 
 REFUSED = [
-    (["batch", "task=documents", "data=documents/synthetic", "key=data.size"], "say key=KEY, one of: data.batch_size"),
+    (
+        ["batch", "task=documents", "data=documents/synthetic", "key=data.size"],
+        "set key=KEY to one of: data.batch_size",
+    ),
     (["batch", "task=graph", "data=graph/synthetic"], "task=graph trains on the whole set as one batch"),
-    (["batch", "task=documents", "data=documents/synthetic", "key=data.num_documents"], "is no size of batches: an"),
-    (["batch", "task=documents", "data=documents/synthetic", "memory=0"], "memory=0 must be above 0 GiB"),
-    (["lr", "task=documents", "data=documents/synthetic", "lr_min=2"], "lr_min the smaller one"),
+    (["batch", "task=documents", "data=documents/synthetic", "key=data.num_documents"], "is not a batch size: an"),
+    (["batch", "task=documents", "data=documents/synthetic", "memory=0"], "memory must be above 0 GiB, got 0"),
+    (["lr", "task=documents", "data=documents/synthetic", "lr_min=2"], "lr_min must be above 0 and below lr_max"),
     (["lr", "task=documents", "data=documents/synthetic", "steps=many"], "steps must be a whole number, got 'many'"),
     (["lr", "task=documents", "output=curve.html"], "output=curve.html must end in .csv"),
     (["rate", "task=documents"], "attn find rate is not known."),
@@ -122,7 +127,7 @@ def test_a_full_gpu_ends_the_search_with_the_sizes_that_fit(monkeypatch: pytest.
     monkeypatch.setattr(size, "train", small)
     found = size.search(compose(TASKS["documents"]), "data.batch_size", steps=1, bound=99.0)
     assert [one.value for one in found.sizes] == [7, 14]
-    assert found.reason == "memory ends before data.batch_size=28"
+    assert found.reason == "memory is exhausted before data.batch_size=28"
 
 
 def test_a_bound_on_the_cpus_memory_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,9 +135,9 @@ def test_a_bound_on_the_cpus_memory_ends_the_search(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(memory, "peak", lambda: next(grown))
     found = size.search(compose(TASKS["documents"]), None, steps=1, bound=0.5)
     assert [(one.value, round(one.gib, 1)) for one in found.sizes] == [(7, 0.1), (14, 0.2)]
-    assert found.reason == "memory ends before data.batch_size=28"
+    assert found.reason == "memory is exhausted before data.batch_size=28"
     monkeypatch.setattr(memory, "peak", iter([5.0, 6.0]).__next__)
-    with pytest.raises(UserError, match="memory ends at data.batch_size=7 already"):
+    with pytest.raises(UserError, match="memory is exhausted at data.batch_size=7"):
         size.search(compose(TASKS["documents"]), None, steps=1, bound=0.5)
 
 

@@ -98,7 +98,7 @@ def test_a_trial_that_falls_behind_is_ended(tmp_path: Path) -> None:
     states = [found.state.name for found in study.study.get_trials()]
     assert states[:3] == ["COMPLETE"] * 3
     assert states[3] == "PRUNED"
-    assert "behind the others" in told[3]
+    assert "pruned" in told[3]
 
 
 def test_trials_share_devices_and_carry_the_name_of_the_sweep() -> None:
@@ -124,7 +124,7 @@ def test_wandbs_own_sweep_starts_our_launcher() -> None:
     [
         (["optim.lr=0.1"], "nothing varies"),
         (["optim.lr=choice(1,2)", "sweep.trails=3"], "Did you mean 'trials'"),
-        (["optim.lr=choice(1,2)", "sweep.trials=0"], "sweep.trials=0 is no number of trials"),
+        (["optim.lr=choice(1,2)", "sweep.trials=0"], "sweep.trials must be at least 1, got 0"),
         (["optim.rl=choice(1.0,2.0)"], "Did you mean 'lr'"),
         (["optim.lr=choice(1.0,2.0)", "sweep.monitor=test/accuracy"], "would choose by the test split"),
         (["optim.lr=choice(1.0,2.0)", "sweep.monitor=val/f1"], "needs sweep.mode"),
@@ -142,7 +142,7 @@ def test_what_cannot_be_swept_is_refused(words: list[str], message: str, capsys:
 def test_a_range_ends_before_its_stop_as_hydras_does() -> None:
     (item,) = parse(["model.head_dim=range(4,17,4)"]).space
     assert (item.low, item.high, item.step) == (4, 16, 4)
-    with pytest.raises(UserError, match="whole steps"):
+    with pytest.raises(UserError, match="the step of a range must be a whole number"):
         parse(["model.dropout=range(0,1,0.1)"])
 
 

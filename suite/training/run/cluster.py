@@ -1,4 +1,4 @@
-"""How many processes train, on which nodes; started and watched by torch's own elastic agent."""
+"""The processes and nodes of a run, which torch's elastic agent starts and monitors."""
 
 import logging
 import os
@@ -67,19 +67,26 @@ class Cluster(NamedTuple):
 
 
 def start(cluster: Cluster, run_dir: Path, resume: str | None) -> None:
-    """Run ``suite.training.run.worker`` in every process of this node, and wait for them.
+    """Run ``suite.training.run.worker`` in each process of this node, and wait for them.
 
-    Raises UserError with what a worker had to say, Interrupted where a signal ended them.
+    Args:
+        cluster: the processes and nodes.
+        run_dir: directory of the run, with its config.
+        resume: run or checkpoint to resume from; None starts from the beginning.
+
+    Raises:
+        UserError: with the message of the first worker that failed, and if the nodes do not meet.
+        Interrupted: if a signal ended the workers.
     """
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.elastic.rendezvous.api import RendezvousError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    for name in logging.root.manager.loggerDict:  # torch gives each module's logger a level of its own
+    for name in logging.root.manager.loggerDict:  # torch sets the level of each module's logger
         if name.startswith("torch.distributed"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # what went wrong is told once, below
-    os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"  # a store of its own for each start: gloo needs fresh keys
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # the error is reported once, below
+    os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"  # a new store for each start: gloo needs fresh keys
     if "OMP_NUM_THREADS" not in os.environ:
         os.environ["OMP_NUM_THREADS"] = str(max(1, _cores() // cluster.processes))
     alone = cluster.nodes == 1
@@ -102,7 +109,7 @@ def start(cluster: Cluster, run_dir: Path, resume: str | None) -> None:
     except SignalException as stopped:
         raise Interrupted(int(stopped.sigval)) from None
     except ChildFailedError as failed:
-        _tell(failed)
+        _raise_reason(failed)
     except RendezvousError as error:
         raise UserError(
             f"the {cluster.nodes} nodes did not meet at {settings.rdzv_endpoint} within {cluster.timeout} s: {error}"
@@ -110,21 +117,21 @@ def start(cluster: Cluster, run_dir: Path, resume: str | None) -> None:
 
 
 def requeue(cluster: Cluster) -> None:
-    """Ask SLURM to run the job again; with resume=auto_or_new it goes on where it was saved."""
+    """Requeue the SLURM job; with resume=auto_or_new it resumes from its last checkpoint."""
     job = cluster.job or os.environ.get("SLURM_JOB_ID")
     if job is None or cluster.node:
         return
     try:
         done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True, check=False)  # noqa: S603, S607
     except OSError as error:
-        log.warning("the job was saved and not requeued: scontrol: %s", error.strerror)
+        log.warning("the run was saved, but the job was not requeued: scontrol: %s", error.strerror)
         return
     if done.returncode:
-        log.warning("the job was saved and not requeued: scontrol said %s", done.stderr.strip())
+        log.warning("the run was saved, but the job was not requeued: scontrol: %s", done.stderr.strip())
 
 
-def _tell(failed: Any) -> None:
-    """Raise what the first worker to fail left as its reason."""
+def _raise_reason(failed: Any) -> None:
+    """Raise the error of the first worker that failed."""
     _, failure = failed.get_first_failure()
     if failure.exitcode > 128:
         raise Interrupted(failure.exitcode - 128) from None
@@ -133,7 +140,9 @@ def _tell(failed: Any) -> None:
         raise UserError(message.removeprefix("UserError: ")) from None
     if failure.exitcode < 0:
         name = signal.Signals(-failure.exitcode).name
-        raise UserError(f"process {failure.global_rank} was killed by {name}; resume=auto goes on from the last save")
+        raise UserError(
+            f"process {failure.global_rank} was killed by {name}; resume=auto resumes from the last checkpoint"
+        )
     raise failed
 
 
@@ -147,25 +156,25 @@ def _processes(trainer: Mapping[str, Any]) -> int:
         import torch
 
         return max(1, torch.cuda.device_count()) if trainer.get("accelerator") != "cpu" else 1
-    raise UserError(f"trainer.devices={devices} is no number of devices, list of them, or auto")
+    raise UserError(f"trainer.devices must be a positive number, a list of devices or auto, got {devices}")
 
 
 def _slurm(environment: Mapping[str, str]) -> tuple[int, int, str | None, str]:
-    """Nodes, the number of this one, where they meet, and the job."""
+    """Return the number of nodes, the number of this node, the endpoint, and the job."""
     if "SLURM_JOB_ID" not in environment:
-        raise UserError("trainer=slurm runs inside a SLURM job: sbatch or srun attn train ..., one task a node")
+        raise UserError("trainer=slurm needs a SLURM job: sbatch or srun attn train ..., one task on each node")
     job, nodes = environment["SLURM_JOB_ID"], int(environment.get("SLURM_NNODES", "1"))
     tasks = int(environment.get("SLURM_NTASKS", str(nodes)))
     if tasks != nodes:
         raise UserError(
-            f"srun started {tasks} tasks on {nodes} nodes; start one a node (--ntasks-per-node=1), "
-            "which starts trainer.devices processes itself"
+            f"srun started {tasks} tasks on {nodes} nodes; start one task on each node (--ntasks-per-node=1), "
+            "which starts trainer.devices processes"
         )
     if nodes == 1:
         return 1, 0, None, job
     listed = environment["SLURM_JOB_NODELIST"]
     hosts = subprocess.run(["scontrol", "show", "hostnames", listed], capture_output=True, text=True, check=True)  # noqa: S603, S607
-    port = 20_000 + int(job) % 20_000  # another one for every job of a node
+    port = 20_000 + int(job) % 20_000  # differs between jobs of a node
     return nodes, int(environment["SLURM_NODEID"]), f"{hosts.stdout.split()[0]}:{port}", job
 
 

@@ -1,4 +1,4 @@
-"""A run owns one directory: config, provenance, metrics, checkpoints, result."""
+"""The directory of a run: config, provenance, metrics, checkpoints, result."""
 
 import json
 import os
@@ -32,17 +32,23 @@ def new(parent: Path) -> Path:
 
 
 def create(run_dir: str | None, task: str, root: str = "runs", reuse: bool = False) -> Path:
-    """Make the directory of a new run, exclusively: two runs started in the same second never share one.
+    """Make the directory of a new run; two runs that start at the same time never share one.
 
-    Without ``run_dir`` it is ``root/task/<UTC time>-<random suffix>``. A ``run_dir`` that is given may exist but must
-    not hold a run; UserError otherwise. ``reuse`` takes that of a run that ended before it saved anything.
+    Args:
+        run_dir: the directory, which may exist but must not contain a run; None makes ``root/task/TIME-SUFFIX``.
+        task: name of the task.
+        root: directory of all runs.
+        reuse: whether ``run_dir`` may contain a run that ended before its first checkpoint.
+
+    Raises:
+        UserError: if ``run_dir`` contains a run or cannot be written.
     """
     if run_dir is None:
         return new(Path(root) / task)
     path = Path(run_dir)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        with (path / "config.yaml").open("x"):  # claims the directory: exactly one process can create this file
+        with (path / "config.yaml").open("x"):  # exactly one process can create this file
             return path
     except FileExistsError as error:
         if reuse and path.is_dir() and not (path / "result.json").exists():
@@ -66,12 +72,12 @@ def make(run_dir: str) -> Path:
 
 
 def write_config(path: Path, config: dict[str, Any]) -> None:
-    """Write the resolved config as ``config.yaml``, whole or not at all."""
+    """Write the resolved config to ``config.yaml``, completely or not at all."""
     _replace(path / "config.yaml", yaml.safe_dump(config, sort_keys=False))
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write one JSON file, whole or not at all."""
+    """Write a JSON file, completely or not at all."""
     _replace(path, json.dumps(content, indent=2) + "\n")
 
 
@@ -82,7 +88,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def provenance(command: list[str], seed: int, data: dict[str, Any]) -> dict[str, Any]:
-    """What a reader needs to get the same numbers: command, seed, code, versions, machine, data with hashes."""
+    """Return what the results depend on: command, seed, code, versions, machine, data with hashes."""
     import torch
 
     return {
@@ -104,11 +110,11 @@ def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return None  # run from a source tree that was never installed
+        return None  # a source tree that is not installed
 
 
 def _git() -> dict[str, Any] | None:
-    """Commit of the suite's own checkout and whether it was edited; None where it is not a checkout."""
+    """Return the commit of the suite's checkout and whether it was edited; None if it is not a checkout."""
     home = Path(__file__).resolve().parents[2]
     if not (home / ".git").exists():
         return None
@@ -121,7 +127,7 @@ def _git() -> dict[str, Any] | None:
 
 
 def _processor() -> str:
-    """The processor's marketing name where Linux tells it, with the number of cores this process may use."""
+    """Return the name of the processor, and the number of cores that this process may use."""
     name = platform.processor() or platform.machine()
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text().splitlines():

@@ -1,4 +1,4 @@
-"""One of several processes of a run: reads the resolved config from the run directory, and never composes.
+"""One of several processes of a run. It reads the resolved config from the run directory.
 
 python -m suite.training.run.worker RUN_DIR RESUME        started by torch's elastic agent (suite.training.run.cluster)
 """
@@ -12,7 +12,7 @@ from suite.processes import die_with_parent
 
 
 def main(run_dir: Path, resume: str | None) -> int:
-    """Train this process's share; returns the exit code, and leaves the reason of a failure for the agent."""
+    """Train in this process; return the exit code. The agent receives the reason of a failure."""
     die_with_parent()  # first, since the imports below take seconds
     import torch.distributed as dist
     from torch.distributed.elastic.multiprocessing.errors import get_error_handler
@@ -39,7 +39,7 @@ def main(run_dir: Path, resume: str | None) -> int:
         raise
     finally:
         if dist.is_initialized():
-            dist.destroy_process_group()  # gloo's threads abort the process that exits before
+            dist.destroy_process_group()  # gloo's threads abort a process that exits before this
     return 0
 
 
@@ -47,4 +47,4 @@ if __name__ == "__main__":
     code = main(Path(sys.argv[1]), sys.argv[2] or None)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code) if code else sys.exit(0)  # after a failure other processes may hold threads in a collective
+    os._exit(code) if code else sys.exit(0)  # after a failure, threads may wait in a collective

@@ -161,7 +161,7 @@ def test_slurm_tells_nodes_number_and_where_they_meet(tmp_path: Path, monkeypatc
     assert (found.nodes, found.node, found.endpoint, found.job) == (2, 1, "n3:34567", "1234567")
     assert found.world == 8
     assert Cluster.of(config, SLURM).nodes == 1
-    with pytest.raises(UserError, match="start one a node"):
+    with pytest.raises(UserError, match="start one task on each node"):
         Cluster.of(config, SLURM | {"SLURM_NTASKS": "4"})
 
 
