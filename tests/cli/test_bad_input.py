@@ -58,7 +58,7 @@ WRONG = {
     "resume nothing": (("train", *SYNTHETIC, "resume=auto"), "resume=auto finds no unfinished run with a checkpoint"),
     "resume unknown": (("train", *SYNTHETIC, "resume=gone"), "resume=gone is not a run directory"),
     "resume missing": (("train", "resume=gone/last.ckpt"), "no checkpoint at gone/last.ckpt"),
-    "saved never": (("train", *SYNTHETIC, "checkpoints.every_steps=-1"), "checkpoints.every_steps must be at least 0, got -1"),
+    "saved never": (("train", *SYNTHETIC, "checkpoints.every_steps=-1"), "checkpoints.every_steps must be at least 0"),
     "bad watch": (("train", *SYNTHETIC, "selection.rule.maximize=val/f1"), "selection monitors 'val/f1'"),
     "eval nothing": (("eval", "split=test"), "attn eval needs ckpt=PATH"),
     "eval missing": (("eval", "ckpt=gone.ckpt"), "no checkpoint at gone.ckpt"),
