@@ -10,6 +10,7 @@ import pytest
 
 from suite.config.compose import compose
 from suite.training.run.launch import launch
+from tests.training.forked import children
 
 SMALL = ["task=graph", "data=graph/synthetic", "debug=one_pass"]
 
@@ -20,11 +21,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def memory() -> int:
     """Resident pages of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1])
-
-
-def children() -> set[str]:
-    """Process ids of this process's children; those that another test's multiprocessing keeps are not ours to count."""
-    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
 
 
 def soak(runs: int, warm: int, folder: Path) -> float:

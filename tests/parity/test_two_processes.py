@@ -2,28 +2,15 @@
 
 import csv
 import json
-import os
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from suite.api.evaluate import evaluate
 from suite.config.compose import compose
-from suite.errors import UserError
-from suite.training.config import RunConfig
-from suite.training.run import process as running
 from tests.training import forked
-from tests.training.run.test_resume import TASKS
-
-
-def together(config: dict[str, Any], run_dir: Path, **kill: Any) -> list[int]:
-    """Run with two processes, or go on where there is a checkpoint; their exit codes."""
-    if not run_dir.exists():
-        forked.begin(config, run_dir)
-    resume = str(run_dir) if any(run_dir.glob("checkpoints/*.ckpt")) else None
-    return forked.join(forked.ranks(forked.work, config, run_dir, resume, *kill.values()))
+from tests.training.forked import TASKS, together
 
 
 def losses(run_dir: Path, name: str = "train/loss") -> list[float]:
@@ -77,25 +64,3 @@ def test_an_equal_global_batch_gives_an_equal_curve(tmp_path: Path) -> None:
     assert together(compose([*task, "trainer=ddp_cpu"]), tmp_path / "two") == [0, 0]
     for name in ("train/loss", "val/loss"):
         assert losses(tmp_path / "two", name) == pytest.approx(losses(tmp_path / "one", name), rel=1e-5)
-
-
-def disagree(config: dict[str, Any], run_dir: Path, what: str) -> None:
-    """A worker whose config or weights are not those of the others."""
-    odd = os.environ["RANK"] == "1"
-    if what == "config" and odd:
-        config = {**config, "optim": {**config["optim"], "lr": 0.123}}
-    data, module = running.prepare(RunConfig.parse(config))
-    if what == "weights" and odd:  # behind the start, where process 0 hands its weights out
-        module.on_train_epoch_start = lambda: next(module.parameters()).data.add_(1e-6)
-    try:
-        running.run(RunConfig.parse(config), run_dir, data, module)
-    except UserError as error:
-        assert f"the {what} of process 1 differs from that of process 0" in str(error)
-        os._exit(2)
-
-
-@pytest.mark.parametrize("what", ["config", "weights"])
-def test_processes_that_disagree_stop_the_run(what: str, tmp_path: Path) -> None:
-    config = compose([*TASKS["recommender"], "trainer=ddp_cpu"])
-    forked.begin(config, tmp_path / "run")
-    assert forked.join(forked.ranks(disagree, config, tmp_path / "run", what)) == [2, 2]

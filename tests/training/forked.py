@@ -18,6 +18,22 @@ from suite.training.config import RunConfig
 from suite.training.run import directory
 from suite.training.run import process as running
 
+TASKS = {
+    "graph": ["task=graph", "data=graph/synthetic", "trainer.max_steps=57", "module.passes=7"],
+    "documents": ["task=documents", "data=documents/synthetic", "trainer.max_epochs=4", "data.batch_size=7"],
+    "recommender": ["task=recommender", "data=recommender/synthetic", "trainer.max_epochs=4", "data.positions=128"],
+    "speech": [
+        "task=speech",
+        "data=speech/synthetic",
+        "trainer.max_epochs=3",
+        "module.search.beam=1",
+        "data.num_utterances=30",
+        "data.batch_frames=200",
+    ],
+    "oct": ["task=oct", "data=oct/synthetic", "trainer.max_epochs=3", "data.batch_size=5", "data.num_scans=40"],
+}
+
+
 FORK = multiprocessing.get_context("fork")
 Process = Any
 
@@ -142,3 +158,42 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
         assert state.keys() == other["states"][name].keys()
         for key, tensor in state.items():
             assert torch.equal(tensor, other["states"][name][key]), (name, key)
+
+
+def resumed(config: dict[str, Any], run_dir: Path, kills: list[int], world: int = 1) -> dict[str, Any]:
+    """What a run leaves that is killed at each of ``kills`` events after it began or went on."""
+    begin(config, run_dir)
+    for kill in [*kills, None]:
+        saved = (run_dir / "checkpoints").exists() and any((run_dir / "checkpoints").glob("[lp]*.ckpt"))
+        arguments = (config, run_dir, str(run_dir) if saved else None, kill)
+        (code,) = join([start(work, *arguments)])
+        if code == 0:
+            break
+        assert code == -9
+    return left(run_dir)
+
+
+def together(config: dict[str, Any], run_dir: Path, **kill: Any) -> list[int]:
+    """Run with two processes, or go on where there is a checkpoint; their exit codes."""
+    if not run_dir.exists():
+        begin(config, run_dir)
+    resume = str(run_dir) if any(run_dir.glob("checkpoints/*.ckpt")) else None
+    return join(ranks(work, config, run_dir, resume, *kill.values()))
+
+
+def children() -> set[str]:
+    """Process ids of this process's children; those that another test's multiprocessing keeps are not ours to count."""
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+
+def orphans(run_dir: Path) -> list[str]:
+    """Workers of this run that are still there."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = process.read_text().split("\0")
+        except OSError:
+            continue
+        if any("suite.training.run.worker" in word for word in words) and str(run_dir) in words:
+            found.append(process.parent.name)
+    return found

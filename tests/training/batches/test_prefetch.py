@@ -1,4 +1,4 @@
-"""Batches that a process of its own makes ahead are those that the training process would have made."""
+"""Prefetched batches equal those of the training process."""
 
 import os
 import signal
@@ -15,11 +15,9 @@ from suite.training.batches.order import TrainingBatches
 from suite.training.batches.prefetch import Prefetch
 from suite.training.config import RunConfig
 from suite.training.run import process as running
-from tests.contracts.test_soak import children
-from tests.parity.test_two_processes import together
 from tests.training import forked
 from tests.training.callbacks.test_signals import begun, grouped
-from tests.training.run.test_resume import TASKS, resumed
+from tests.training.forked import TASKS, children, resumed, together
 from tests.waiting import wait_until
 
 
@@ -63,15 +61,6 @@ class Drawing:
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         yield from torch.randperm(11)
-
-
-@pytest.mark.parametrize("skip", [0, 4])
-def test_epochs_entered_anywhere_deal_the_same(skip: int) -> None:
-    epoch = 0
-    here, ahead = (TrainingBatches(Drawing(), 5, lambda: epoch, skip, prefetch) for prefetch in (0, 3))
-    for epoch in range(3):  # noqa: B007  # the lambda reads it
-        assert [int(one) for one in ahead] == [int(one) for one in here]
-    assert len(list(here)) == 11, "batches are left out of the first epoch alone"
 
 
 def failing(error: BaseException) -> Iterator[int]:

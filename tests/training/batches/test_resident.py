@@ -14,7 +14,7 @@ from suite.training.config import RunConfig
 from suite.training.run import process as running
 from tasks.oct.data import PhantomData
 from tests.training import forked
-from tests.training.run.test_resume import TASKS, resumed
+from tests.training.forked import TASKS, resumed
 
 
 @pytest.mark.parametrize("task", ["documents", "oct"])

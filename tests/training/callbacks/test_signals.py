@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SLURM's warning: saved at the batch's end, the right exit code, in under ten seconds."""
+"""Ctrl-C, SIGTERM and the warning of SLURM: saved at the end of the batch, with the right exit code."""
 
 import os
 import signal
@@ -7,13 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from suite.cli.main import main
-from suite.config.compose import compose
-from suite.errors import UserError
-from suite.training.config import RunConfig
-from suite.training.run import process as running
 from suite.training.state import checkpoint_file
 from tests.training import forked
 from tests.waiting import wait_until
@@ -24,12 +19,6 @@ ENDLESS = ["task=documents", "data=documents/synthetic", "trainer.max_epochs=100
 def command(*words: str) -> None:
     """``attn`` with these words, its exit code that of the process."""
     os._exit(main(list(words)))
-
-
-def grouped(*words: str) -> None:
-    """The same with a process group of its own, as a shell gives each of its jobs."""
-    os.setpgrp()
-    command(*words)
 
 
 def begun(
@@ -95,29 +84,3 @@ def test_slurms_warning_saves_and_requeues_and_the_job_goes_on(tmp_path: Path) -
     )  # fmt: skip
     assert forked.join([again]) == [0]
     assert checkpoint_file.recover(tmp_path / "run/checkpoints")[1]["global_step"] == step + 5
-
-
-@pytest.mark.parametrize("where", ["loss", "gradient", "input"])
-def test_a_number_that_is_none_stops_before_the_step_and_names_the_batch(where: str, tmp_path: Path) -> None:
-    config = compose(["task=documents", "data=documents/synthetic", "data.batch_size=7", "trainer.max_epochs=4"])
-    run_dir = forked.begin(config, tmp_path / "run")
-    data, module = running.prepare(RunConfig.parse(config))
-    original, before = module.compute_loss, {}
-
-    def spoiled(batch: object) -> torch.Tensor:
-        if module.global_step == 12:
-            before.update({name: tensor.clone() for name, tensor in module.state_dict().items()})
-            if where == "input":
-                parameter = next(module.net.parameters())
-                return original(batch) + (parameter * torch.tensor(float("nan"))).sum()
-            loss = original(batch)
-            if where == "gradient":
-                loss = loss + torch.sqrt(next(module.net.parameters()).sum() * 0.0)  # 0 itself, its slope is not finite
-            return loss * float("inf") if where == "loss" else loss
-        return original(batch)
-
-    module.compute_loss = spoiled
-    with pytest.raises(UserError, match=r"training stopped at step 13, batch 3 in epoch 1: .*(loss is|gradient of)"):
-        running.run(RunConfig.parse(config), run_dir, data, module)
-    state = checkpoint_file.load(run_dir / "checkpoints/before_failure.ckpt")["state_dict"]
-    assert all(torch.equal(before[name], tensor) for name, tensor in state.items())

@@ -2,40 +2,13 @@
 
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from suite.config.compose import compose
+from suite.training.run.resume import FREE
 from tests.training import forked
-
-TASKS = {
-    "graph": ["task=graph", "data=graph/synthetic", "trainer.max_steps=57", "module.passes=7"],
-    "documents": ["task=documents", "data=documents/synthetic", "trainer.max_epochs=4", "data.batch_size=7"],
-    "recommender": ["task=recommender", "data=recommender/synthetic", "trainer.max_epochs=4", "data.positions=128"],
-    "speech": [
-        "task=speech",
-        "data=speech/synthetic",
-        "trainer.max_epochs=3",
-        "module.search.beam=1",
-        "data.num_utterances=30",
-        "data.batch_frames=200",
-    ],
-    "oct": ["task=oct", "data=oct/synthetic", "trainer.max_epochs=3", "data.batch_size=5", "data.num_scans=40"],
-}
-
-
-def resumed(config: dict[str, Any], run_dir: Path, kills: list[int], world: int = 1) -> dict[str, Any]:
-    """What a run leaves that is killed at each of ``kills`` events after it began or went on."""
-    forked.begin(config, run_dir)
-    for kill in [*kills, None]:
-        saved = (run_dir / "checkpoints").exists() and any((run_dir / "checkpoints").glob("[lp]*.ckpt"))
-        arguments = (config, run_dir, str(run_dir) if saved else None, kill)
-        (code,) = forked.join([forked.start(forked.work, *arguments)])
-        if code == 0:
-            break
-        assert code == -9
-    return forked.left(run_dir)
+from tests.training.forked import TASKS, resumed
 
 
 def check(task: str, kills: int, folder: Path) -> None:
@@ -60,3 +33,8 @@ def test_killed_runs_go_on_to_the_same_bits(task: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_twenty_killed_runs_go_on_to_the_same_bits(task: str, tmp_path: Path) -> None:
     check(task, 20, tmp_path)
+
+
+def test_what_a_resumed_run_may_change_is_a_key_of_the_config() -> None:
+    config = compose(TASKS["documents"])
+    assert set(FREE) <= {*config, "predict"}
