@@ -18,7 +18,7 @@ def test_training_starts_from_word_vectors(tmp_path: Path) -> None:
     data = build_data(config)
     module = build_module(config, data.facts())
     before = module.net.embedding.weight.detach().clone()
-    build_trainer(config).fit(module, datamodule=data)
+    build_trainer(config["trainer"]).fit(module, datamodule=data)
     after = module.net.embedding.weight.detach()
     row = data.facts()["vocabulary"].index("superb") + 1
     assert torch.equal(after[row], torch.full((7,), 0.25))
