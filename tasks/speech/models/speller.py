@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from suite.attention.attention import Attention
 from suite.attention.build import build_attention
 from suite.attention.choices.patterns import Full
 from suite.attention.layers.multihead import KeyValue, MultiheadAttention
@@ -68,8 +69,10 @@ class Speller(SpeechDecoder):
         self.lstm = nn.LSTMCell(2 * embed_dim, embed_dim)
         choices = build_attention(attention, num_heads=num_heads, head_dim=embed_dim // num_heads)
         self.pattern = choices.pattern
-        if choices.pattern.positional:
-            choices.pattern = Full()  # the attention sees one query without its step number; _mask applies the pattern
+        if (
+            choices.pattern.positional
+        ):  # the attention gets one query without its step number; _mask applies the pattern
+            choices = Attention(choices.score, choices.alignment, Full(), choices.dropout, choices.implementation)
         self.attention = MultiheadAttention(embed_dim, num_heads, choices, memory_dim=memory_dim)
         self.joint = nn.Linear(2 * embed_dim, embed_dim)
         self.output = nn.Linear(embed_dim, num_units)
