@@ -1,4 +1,4 @@
-"""Speech synthesis by the C library espeak-ng, which runs in a process of its own."""
+"""Speech synthesis by the C library espeak-ng, which runs in its own process."""
 
 # N samples
 
@@ -19,7 +19,7 @@ SAMPLE_RATE = 22050
 SYNCHRONOUS, NO_EXIT = 2, 0x8000  # AUDIO_OUTPUT_SYNCHRONOUS; initialization returns an error instead of exiting
 RATE, PITCH = 1, 3  # parameters of espeak_SetParameter
 CHARACTERS, UTF8 = 1, 1  # arguments of espeak_Synth: positions are characters, the text is UTF-8
-# The path without "" keeps a user's tasks.py in the working directory from being imported.
+# The path without "" excludes the working directory, where a user may have a tasks.py.
 WORKER = "import sys; sys.path = list(filter(None, sys.path)); from tasks.speech.espeak import main; main()"
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 

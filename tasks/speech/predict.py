@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from suite.attention_weights import AttentionWeights, Axis
+from suite.data.tables import ENDINGS, read_rows
 from suite.draw.picture import Picture
 from suite.draw.speech import draw_alignment
 from suite.errors import UserError
@@ -20,6 +21,7 @@ from tasks.speech.models.encoder import EncodedSpeech
 from tasks.speech.models.recognizer import Recognizer
 from tasks.speech.module import SpeechRecognition
 from tasks.speech.normalize import normalizer_from_facts
+from tasks.speech.readers.manifest import audio_file
 from tasks.speech.recordings import Recording, load, split_at_pauses
 from tasks.speech.search.beam import BeamSearch, Hypothesis
 from tasks.speech.sound import SUFFIXES
@@ -67,9 +69,10 @@ class RecordingPredictor(Predictor[Recording, Transcription]):
         self.seconds_per_position = self.recognizer.encoder.factor / self.frontend.frames_per_second
 
     def read(self, path: str) -> Iterator[Recording]:
-        """Yield a recording, all recordings of a folder, or for ``-`` those whose paths standard input lists.
+        """Yield a recording, all recordings of a folder, or those of a table, whose column ``audio`` has their paths.
 
-        Raises UserError for a folder without recordings.
+        The paths in a table are relative to its folder. For ``-``, standard input has one path on each line. Raises
+        UserError for a folder without recordings, and naming the line of a table for a recording that does not exist.
         """
         if path == "-":
             yield from (self.as_record(line.strip()) for line in sys.stdin if line.strip())
@@ -78,6 +81,8 @@ class RecordingPredictor(Predictor[Recording, Transcription]):
             if not files:
                 raise UserError(f"input={path} contains no recordings; names must end in {', '.join(FILE_SUFFIXES)}")
             yield from map(self.as_record, files)
+        elif path.lower().endswith(ENDINGS):
+            yield from (self.as_record(audio_file(row)) for row in read_rows(Path(path)))
         else:
             yield self.as_record(path)
 

@@ -177,3 +177,15 @@ def test_standard_input_lists_paths(
     path = write_sound("a.wav", tones[0])
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{path}\n\n"))
     assert [one["text"] for one in model.predict("-")] == [tones[1]]
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.csv", "audio\n{}\n"), ("a.jsonl", '{{"audio": "{}", "text": "x"}}')])
+def test_a_table_lists_paths(
+    model: Model, write_sound: WriteSound, tmp_path: Path, tones: Tone, name: str, content: str
+) -> None:
+    write_sound("in/a.wav", tones[0])
+    (tmp_path / name).write_text(content.format("in/a.wav"))
+    assert [one["text"] for one in model.predict(tmp_path / name)] == [tones[1]]
+    (tmp_path / name).write_text(content.format("in/b.wav"))
+    with pytest.raises(UserError, match=rf"{name}, line \d: .*b\.wav does not exist"):
+        model.predict(tmp_path / name)

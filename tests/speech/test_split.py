@@ -1,4 +1,4 @@
-"""Splits keep what the corpus states and draw whole speakers."""
+"""Stated splits are not changed; other splits are drawn by whole speakers."""
 
 import pytest
 

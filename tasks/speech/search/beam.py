@@ -159,7 +159,7 @@ class _Beam:
                     self.found[b].append(Hypothesis(self.units[row, 1:].tolist(), score))
 
     def _advance(self, rows: Tensor, units: Tensor, by_ctc: Tensor, decoder: Any) -> None:
-        """Append ``units`` to the hypotheses ``rows``."""
+        """Append ``units`` (N,) to the hypotheses with the indices ``rows`` (N,)."""
         prefix = None
         if self.prefix:
             assert self.state.prefix is not None

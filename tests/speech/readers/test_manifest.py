@@ -17,6 +17,7 @@ from tests.speech.conftest import speech_data
         ('{"audio": "none.wav", "text": "a"}', "does not exist"),
         ('{"audio": "a.wav", "text": "a", "split": "dev"}', "the split 'dev' must be one of train, val, test"),
         ('{"audio": "a.wav", "text": "a", "duration": "long"}', "duration must be a number of seconds, got 'long'"),
+        ('{"audio": "a.wav", "text": "a", "duration": Infinity}', "duration must be a number of seconds, got inf"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, write_sound, line: str, wrong: str) -> None:
