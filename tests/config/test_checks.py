@@ -1,7 +1,8 @@
-"""Values of a config have the type of their preset, or one that the class of the preset takes."""
+"""Checks of a composed config: types of values, presets of other tasks, missing values."""
 
 import pytest
 
+from suite.config.checks import check_groups, check_presets
 from suite.config.compose import compose
 from suite.errors import UserError
 
@@ -34,3 +35,19 @@ def test_a_type_that_the_class_takes_is_accepted(override: str, section: str, va
 def test_any_other_type_is_rejected(override: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         compose([*SMALL, "trainer=ddp", override])
+
+
+def test_a_number_is_not_a_preset() -> None:
+    with pytest.raises(UserError, match="optim=3 is not known"):
+        check_presets(["optim=3"])
+
+
+def test_presets_belong_to_their_task() -> None:
+    check_groups({"task": "graph", "data": "graph/cora", "model": "graph/gat"})
+    with pytest.raises(UserError, match="task=graph cannot use data=documents/imdb, which belongs to task=documents"):
+        check_groups({"task": "graph", "data": "documents/imdb"})
+
+
+def test_a_value_that_only_the_user_has_is_an_error_without_it() -> None:
+    with pytest.raises(UserError, match=r"data\.path has no value; give it one with data\.path=VALUE"):
+        compose(["task=graph", "data=graph/npz"])

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import Attn, attn  # noqa: F401
+from tests.cli.conftest import Attn
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("tasks/*/README.md"), *ROOT.glob("docs/*.md")])
@@ -26,7 +26,7 @@ def shown(document: Path) -> list[str]:
 
 
 def task_of(document: Path) -> str:
-    """The task whose run the document's commands go on with."""
+    """The task whose run the commands of the document use."""
     return document.parent.name if document.parent.parent.name == "tasks" else "graph"
 
 
@@ -69,14 +69,14 @@ def marked(task: str, line: str) -> Any:
 def test_every_attn_command_works_as_shown(
     task: str,
     line: str,
-    attn: Attn,  # noqa: F811
+    attn: Attn,
     tmp_path: Path,
     data_dir: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     files_of_a_user(tmp_path)
-    said, _, command = line.rpartition(" | ")
-    typed = " ".join(shlex.split(said)[1:]) + "\n"
+    echo, _, command = line.rpartition(" | ")
+    typed = " ".join(shlex.split(echo)[1:]) + "\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
     words = shlex.split(re.sub(r"range\(\d+\)", "range(2)", command))[1:]  # a sweep's first two runs
     if words[0] == "train" and not any(word.startswith("-") and word != "-m" for word in words):
@@ -105,7 +105,7 @@ def test_make_targets_that_are_shown_exist() -> None:
 
 @pytest.mark.slow
 def test_the_steps_without_make_work_from_a_clean_copy(tmp_path: Path, data_dir: Path) -> None:
-    """An empty environment, the index, and the README: minutes, so not by default."""
+    """Follows the README in an empty environment; takes minutes."""
     subprocess.run(["git", "clone", "-q", str(ROOT), str(tmp_path / "clone")], check=True)
     steps = [line for line in shown(ROOT / "README.md") if line.startswith(("python3", ".venv"))]
     assert len(steps) == 3

@@ -90,7 +90,7 @@ class Planted:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_an_object_with_a_reduce_is_refused_in_every_protocol(tmp_path: Path, protocol: int):
     path = write(tmp_path / "x", pickle.dumps([Planted(tmp_path / "canary")], protocol))
-    with pytest.raises(UserError, match="Nothing in it was run"):
+    with pytest.raises(UserError, match="No code in it was run"):
         read_pickle(path)
     assert not (tmp_path / "canary").exists()
 

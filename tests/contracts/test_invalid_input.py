@@ -1,4 +1,4 @@
-"""Every wrong input gets one message that names the thing and the fix, exit code 2, and leaves nothing behind."""
+"""Invalid input gets one message that names the thing and the fix, exit code 2, and writes no files."""
 
 import shutil
 from pathlib import Path
@@ -70,7 +70,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("arguments", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_input_is_told_plainly(attn: Attn, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+def test_invalid_input_is_one_message_without_a_traceback(
+    attn: Attn, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
     done = attn(*arguments)
     assert done.returncode == 2, done
     assert message in " ".join(done.stderr.split()), done.stderr
@@ -89,14 +91,14 @@ def test_wrong_input_is_told_plainly(attn: Attn, tmp_path: Path, arguments: tupl
         ),
     ],
 )
-def test_what_lightning_refuses_is_told_as_plainly(attn: Attn, override: str, message: str) -> None:
+def test_an_error_of_lightning_is_one_message(attn: Attn, override: str, message: str) -> None:
     done = attn("train", *SYNTHETIC, override)
     assert done.returncode == 2
     assert f"attn: trainer: {message}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_presets_of_another_task_are_refused(attn: Attn, tmp_path: Path) -> None:
+def test_presets_of_another_task_are_an_error(attn: Attn, tmp_path: Path) -> None:
     other = tmp_path / "extra" / "data" / "poems"
     other.mkdir(parents=True)
     (other / "haiku.yaml").write_text("_target_: tasks.poems.Data\n")
@@ -105,7 +107,7 @@ def test_presets_of_another_task_are_refused(attn: Attn, tmp_path: Path) -> None
     assert "task=graph cannot use data=poems/haiku, which belongs to task=poems" in done.stderr
 
 
-def test_a_directory_that_holds_a_run_is_left_alone(attn: Attn, tmp_path: Path) -> None:
+def test_a_directory_with_a_run_is_not_overwritten(attn: Attn, tmp_path: Path) -> None:
     assert attn("train", *SYNTHETIC, "debug=one_pass", "run_dir=run").returncode == 0
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     done = attn("train", *SYNTHETIC, "debug=one_pass", "run_dir=run")
@@ -114,7 +116,7 @@ def test_a_directory_that_holds_a_run_is_left_alone(attn: Attn, tmp_path: Path) 
     assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
 
 
-def test_a_file_that_is_no_checkpoint(attn: Attn, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_an_error(attn: Attn, tmp_path: Path) -> None:
     (tmp_path / "notes.ckpt").write_text("not a checkpoint")
     done = attn("eval", "ckpt=notes.ckpt")
     assert (done.returncode, "notes.ckpt is not a checkpoint" in done.stderr) == (2, True)

@@ -1,0 +1,3 @@
+"""Fixtures of the command line, for contracts too."""
+
+from tests.cli.conftest import attn, attn_process  # noqa: F401
