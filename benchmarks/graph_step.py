@@ -25,7 +25,7 @@ from suite.training.build import build_data, build_module
 from tasks.graph.data import GraphData
 from tasks.graph.features import SparseFeatures
 from tasks.graph.graph import Graph
-from tasks.graph.npz import both_ways
+from tasks.graph.readers.npz import both_ways
 from tasks.graph.synthetic import SyntheticGraph
 
 with warnings.catch_warnings():

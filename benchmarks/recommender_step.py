@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.build import build_data, build_module
-from tasks.recommender.batches import EvaluationHistories, batch_sizes
+from tasks.recommender.batch import EvaluationHistories, batch_sizes
 from tasks.recommender.data import RecommenderData, SyntheticData
 
 LENGTH, WIDTH, BATCH = 200, 50, 128

@@ -10,10 +10,10 @@ from suite.data.readers import Reader
 from suite.data.source import Resolved, Source
 from tasks.graph.batch import GraphBatch
 from tasks.graph.graph import PARTS, Graph
-from tasks.graph.npz import AmazonNpz, GraphNpz
-from tasks.graph.planetoid import Planetoid, recorded
+from tasks.graph.readers.graph_tables import GraphTables
+from tasks.graph.readers.npz import AmazonNpz, GraphNpz
+from tasks.graph.readers.planetoid import Planetoid, recorded
 from tasks.graph.synthetic import SyntheticGraph
-from tasks.graph.tables import GraphTables
 
 
 class GraphReader(Reader, Protocol):

@@ -11,7 +11,7 @@ from suite.data.per_class_split import PerClassSplit
 from suite.data.source import Resolved
 from tasks.graph.features import SparseFeatures
 from tasks.graph.graph import Graph
-from tasks.graph.npz import both_ways
+from tasks.graph.readers.npz import both_ways
 
 SPLIT = PerClassSplit(train_per_class=5, num_val=0.2, num_test=0.4)
 

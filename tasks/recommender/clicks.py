@@ -6,8 +6,8 @@ from torch import Tensor
 
 from suite.metrics.auroc import grouped_auroc
 from suite.training.task_module import SampleResults, TaskModule
-from tasks.recommender.batches import HistoryBatch
-from tasks.recommender.din import DIN
+from tasks.recommender.batch import HistoryBatch
+from tasks.recommender.models.din import DIN
 
 
 class Liking(TaskModule):

@@ -9,12 +9,12 @@ from suite.data.module import TaskData
 from suite.data.readers import Reader
 from suite.data.source import Resolved, Source
 from suite.errors import UserError, did_you_mean
-from tasks.recommender.batches import EvaluationHistories, HistoryBatch, Pieces, TrainingWindows
+from tasks.recommender.batch import EvaluationHistories, HistoryBatch, Pieces, TrainingWindows
 from tasks.recommender.histories import Histories
-from tasks.recommender.movielens import MovieLens100K, SasrecFile
-from tasks.recommender.splits import GlobalTime, LeaveOneOut, Parts, Splitter
+from tasks.recommender.readers.interaction_table import InteractionTable
+from tasks.recommender.readers.movielens import MovieLens100K, SasrecFile
+from tasks.recommender.split import GlobalTime, LeaveOneOut, Parts, Splitter
 from tasks.recommender.synthetic import SyntheticHistories
-from tasks.recommender.tables import InteractionTable
 
 
 class HistoryReader(Reader, Protocol):

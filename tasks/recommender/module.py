@@ -6,10 +6,10 @@ from suite.metrics.ranking import ranking_metrics, top_items
 from suite.training.base_task_module import OptimizerFactory
 from suite.training.schedule import Schedule
 from suite.training.task_module import SampleResults, TaskModule
-from tasks.recommender.batches import HistoryBatch
-from tasks.recommender.evaluation import FullRanking, beyond_accuracy, find_protocol
+from tasks.recommender.batch import HistoryBatch
 from tasks.recommender.losses import ItemLoss
-from tasks.recommender.sasrec import SequenceEncoder
+from tasks.recommender.metrics import FullRanking, beyond_accuracy, find_protocol
+from tasks.recommender.models.sasrec import SequenceEncoder
 
 
 class NextItem(TaskModule):

@@ -20,8 +20,8 @@ from suite.draw.grid import shade_grid
 from suite.draw.picture import Picture
 from suite.errors import UserError
 from suite.metrics.ranking import top_items
-from tasks.recommender.din import DIN
-from tasks.recommender.sasrec import SequenceEncoder
+from tasks.recommender.models.din import DIN
+from tasks.recommender.models.sasrec import SequenceEncoder
 
 SHOWN = 20  # events of a history in a picture
 

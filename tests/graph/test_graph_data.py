@@ -21,7 +21,7 @@ from suite.data.resolve import resolve
 from suite.errors import UserError
 from tasks.graph.data import AmazonData, GraphData, PlanetoidData
 from tasks.graph.graph import PARTS, Graph
-from tasks.graph.planetoid import Planetoid
+from tasks.graph.readers.planetoid import Planetoid
 
 CORA = "e10d5048b64437fec91bc1d430dd0f7edcc9a7e460e96ed9299cccb2767c1d4c"
 CORA_SPLIT = "16e855521a22da4e4b26fba8fca8df45d222a145099314f49f13234cbd21a0cb"

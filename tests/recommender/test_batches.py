@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.recommender.batches import EvaluationHistories, Pieces, TrainingWindows, batch_sizes
+from tasks.recommender.batch import EvaluationHistories, Pieces, TrainingWindows, batch_sizes
 from tasks.recommender.histories import Histories
-from tasks.recommender.splits import LeaveOneOut
+from tasks.recommender.split import LeaveOneOut
 
 
 @pytest.mark.parametrize("max_length", [1, 4, 5, 50])

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from suite.errors import UserError
 from suite.metrics.auroc import grouped_auroc
-from tasks.recommender.evaluation import beyond_accuracy, find_protocol
+from tasks.recommender.metrics import beyond_accuracy, find_protocol
 
 
 def test_sampled_candidates_are_100_that_were_never_seen() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from suite.errors import UserError
 from tasks.recommender.histories import Histories, k_core
-from tasks.recommender.splits import GlobalTime, LeaveOneOut, ranges
+from tasks.recommender.split import GlobalTime, LeaveOneOut, ranges
 
 
 def test_events_are_sorted_by_user_then_time_and_ties_keep_their_order() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import torch
 
-from tasks.recommender.bert4rec import BERT4Rec
-from tasks.recommender.din import DIN
-from tasks.recommender.sasrec import SASRec, SequenceEncoder
+from tasks.recommender.models.bert4rec import BERT4Rec
+from tasks.recommender.models.din import DIN
+from tasks.recommender.models.sasrec import SASRec, SequenceEncoder
 
 ITEMS, LONGEST = 17, 9
 SHAPE: dict[str, Any] = {"embed_dim": 12, "num_blocks": 2, "num_heads": 3, "hidden_dim": 20}

@@ -15,7 +15,7 @@ from suite.data.source import Resolved
 from suite.errors import UserError
 from tasks.graph.features import SparseFeatures
 from tasks.graph.graph import Graph
-from tasks.graph.npz import both_ways, own_files
+from tasks.graph.readers.npz import both_ways, own_files
 
 Row = tuple[int, list[str]]  # number of the line in the file, and its cells
 

@@ -42,7 +42,7 @@ class Planetoid:
 
         def build() -> Arrays:
             if files.kind == "wheel":
-                from tasks.graph.papers import read_papers
+                from tasks.graph.readers.papers import read_papers
 
                 return read_papers(files)
             return _read_raw(files, self.name)

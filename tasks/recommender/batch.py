@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tasks.recommender.histories import Histories
-from tasks.recommender.splits import Parts, ranges
+from tasks.recommender.split import Parts, ranges
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from suite.attention.choices.patterns import Full
-from tasks.recommender.sasrec import Pairs, SequenceEncoder
+from tasks.recommender.models.sasrec import Pairs, SequenceEncoder
 
 
 class BERT4Rec(SequenceEncoder):

@@ -9,7 +9,7 @@ from suite.data.cache import Arrays
 from suite.data.source import Resolved
 from suite.errors import UserError
 from tasks.graph.features import SparseFeatures
-from tasks.graph.planetoid import graph_arrays
+from tasks.graph.readers.planetoid import graph_arrays
 
 NODES, CITATIONS = "cora_nodes.parquet.gzip", "cora_rels.parquet.gzip"
 ENDS = ("sourceNodeId", "targetNodeId")
@@ -24,7 +24,7 @@ def read_papers(files: Resolved) -> Arrays:
     """
     import pyarrow.parquet as parquet
 
-    facts = json.loads(package_files("tasks.graph").joinpath("cora_paper_ids.json").read_text(encoding="utf-8"))
+    facts = json.loads(package_files("tasks.graph.readers").joinpath("cora_paper_ids.json").read_text(encoding="utf-8"))
     nodes = parquet.read_table(files.path(NODES))
     citations = parquet.read_table(files.path(CITATIONS))
     paper_ids = nodes["nodeId"].to_numpy()

@@ -1,0 +1,1 @@
+"""Networks: SASRec, BERT4Rec and DIN."""
