@@ -22,10 +22,10 @@ from suite.config.compose import compose
 from suite.data.source import Resolved
 from suite.errors import UserError
 from suite.training.build import build_data, build_module
+from tasks.graph.arrays import in_both_directions
 from tasks.graph.data import GraphData
 from tasks.graph.features import SparseFeatures
 from tasks.graph.graph import Graph
-from tasks.graph.readers.npz import both_ways
 from tasks.graph.synthetic import SyntheticGraph
 
 with warnings.catch_warnings():
@@ -49,14 +49,14 @@ class PygNet(nn.Module):
 
 
 class CoraSized(SyntheticGraph):
-    """Random edges and words, as many as Cora has, where its files are not available."""
+    """A random graph with as many nodes, edges and words as Cora."""
 
     def read(self, files: Resolved) -> Graph:
         random = np.random.RandomState(self.seed)
         rows, words = random.randint(2708, size=49_216), random.randint(1433, size=49_216)
         features = SparseFeatures.from_entries(rows, words, np.ones(len(rows)), (2708, 1433))
         nodes, labels = random.permutation(2708), random.randint(7, size=2708)
-        edge_index = both_ways(random.randint(2708, size=(2, 5278)))
+        edge_index = in_both_directions(random.randint(2708, size=(2, 5278)))
         return Graph.create(features, edge_index, labels, (nodes[:140], nodes[140:640], nodes[640:1640]), 7)
 
 
@@ -66,7 +66,7 @@ def cora() -> GraphData:
         return build_data(compose(["task=graph"]))
     except UserError as error:
         print(f"Cora is not available ({error}); using a random graph of its size")
-        return GraphData(CoraSized())
+        return GraphData(CoraSized(2708, 7, 1433, seed=0), "data", True)
 
 
 def runner(

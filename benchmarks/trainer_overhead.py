@@ -37,10 +37,10 @@ def bare(config: dict[str, Any], data: GraphData, passes: int) -> Callable[[], o
         module.train()
         for _ in range(passes):
             optimizer.zero_grad()
-            loss = module.loss(batch)
+            loss = module.compute_loss(batch)
             loss.backward()
             optimizer.step()
-            metrics = {"train/loss": float(loss.detach()), **module.measure(batch, "val")}
+            metrics = {"train/loss": float(loss.detach()), **module.split_metrics(batch, "val")}
         assert metrics["accuracy"] >= 0
 
     return run

@@ -1,7 +1,7 @@
 from .data import AmazonData as AmazonData
-from .data import NpzData as NpzData
+from .data import NpzGraphData as NpzGraphData
 from .data import PlanetoidData as PlanetoidData
-from .data import SyntheticData as SyntheticData
-from .data import TablesData as TablesData
+from .data import SyntheticGraphData as SyntheticGraphData
+from .data import TablesGraphData as TablesGraphData
 from .model import GraphAttentionNet as GraphAttentionNet
 from .module import NodeClassification as NodeClassification

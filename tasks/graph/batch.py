@@ -1,7 +1,8 @@
-"""A graph as the model reads it: built once, the same for every step."""
+"""The input of the model: the whole graph, built once and used in every step."""
 
 # N nodes, M edges with self-loops, F features, C classes
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,20 +15,42 @@ from suite.errors import UserError
 from tasks.graph.graph import Graph
 
 
+class GraphLoader:
+    """Yields one batch, the whole graph."""
+
+    def __init__(self, batch: "GraphBatch") -> None:
+        self.batch = batch
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator["GraphBatch"]:
+        return iter((self.batch,))
+
+
 @dataclass(frozen=True)
 class GraphBatch:
-    """The whole graph, on one device: sparse features (N, F), edges with self-loops, labels (N,), nodes by split."""
+    """The whole graph on one device.
+
+    Args:
+        features: (N, F), sparse.
+        edges: sorted by receiver, with self-loops.
+        edge_index: (2, M), the edges to which the attention weights of the layers belong, in their order.
+        labels: (N,), -1 = unlabelled.
+        split: node indices of each split.
+        evaluated: split whose nodes an evaluation counts.
+    """
 
     features: SparseRows
     edges: Edges
-    edge_index: Tensor  # (2, M), the edges whose weights the layers return
+    edge_index: Tensor
     labels: Tensor
     split: dict[str, Tensor]
-    evaluated: str = "test"  # the split whose nodes an evaluation counts
+    evaluated: str = "test"
 
     @classmethod
     def of(cls, graph: Graph) -> "GraphBatch":
-        """Add self-loops and sort, so that weights line up with ``edge_index``."""
+        """Return the batch of a graph, with self-loops added."""
         edge_index = add_self_loops(graph.edge_index, graph.num_nodes)
         features = graph.features
         return cls(
@@ -39,12 +62,14 @@ class GraphBatch:
         )
 
     def to(self, device: torch.device | str, **_: object) -> "GraphBatch":
-        """The same graph on another device; itself where it is there already."""
+        """Return the batch on another device, or itself if it is there already. Raises UserError for Apple's MPS."""
         device = torch.device(device)
         if self.labels.device == device:
             return self
         if device.type == "mps":
-            raise UserError("torch has no sparse products on Apple's MPS, which the graph task needs; use trainer=cpu")
+            raise UserError(
+                "task=graph needs sparse products, which torch does not have on Apple's MPS; use trainer=cpu"
+            )
         sparsity = self.features.sparsity
         edge_index = self.edge_index.to(device)
         return GraphBatch(

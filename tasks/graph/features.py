@@ -1,4 +1,4 @@
-"""Sparse node features: most of them are bags of words, of which one word in a hundred occurs."""
+"""Sparse node features, such as bags of words."""
 
 # N nodes, F features, Z stored entries
 
@@ -11,8 +11,13 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class SparseFeatures:
-    """An (N, F) matrix in compressed rows: ``offsets`` (N + 1,) bounds the entries of each row, ``columns`` (Z,) int64
-    names their columns in rising order, ``values`` (Z,) float32 are never zero.
+    """An (N, F) matrix in compressed sparse rows (CSR).
+
+    Args:
+        offsets: (N + 1,) int64; the entries of row i are ``offsets[i]`` to ``offsets[i + 1]``.
+        columns: (Z,) int64, ascending within a row.
+        values: (Z,) float32, none of them zero.
+        num_columns: F.
     """
 
     offsets: Tensor
@@ -24,14 +29,14 @@ class SparseFeatures:
     def from_entries(
         cls, rows: np.ndarray, columns: np.ndarray, values: np.ndarray, shape: tuple[int, int]
     ) -> "SparseFeatures":
-        """From the place and value of every entry (Z,), in any order; entries of one place are added.
+        """A matrix from row, column and value of its entries (Z,), in any order; entries of the same cell are summed.
 
         Raises ValueError for an entry outside ``shape``.
         """
         num_rows, num_columns = shape
         for name, ids, count in (("row", rows, num_rows), ("column", columns, num_columns)):
             if len(ids) and (ids.min() < 0 or ids.max() >= count):
-                raise ValueError(f"a feature stands in a {name} outside 0..{count - 1}")
+                raise ValueError(f"a feature is in a {name} outside 0..{count - 1}")
         cells, where = np.unique(rows.astype(np.int64) * num_columns + columns, return_inverse=True)
         sums = np.bincount(where.reshape(-1), weights=values, minlength=len(cells)).astype(np.float32)
         cells, sums = cells[sums != 0], sums[sums != 0]
@@ -44,7 +49,7 @@ class SparseFeatures:
     def from_csr(
         cls, indptr: np.ndarray, indices: np.ndarray, values: np.ndarray, num_columns: int
     ) -> "SparseFeatures":
-        """From the arrays of a CSR matrix. Raises ValueError where they do not describe one."""
+        """A matrix from CSR arrays. Raises ValueError for arrays that are not a matrix."""
         rows = csr_rows(indptr, len(indices))
         if len(values) != len(indices):
             raise ValueError(f"{len(indices)} feature columns have {len(values)} values")
@@ -52,7 +57,7 @@ class SparseFeatures:
 
     @classmethod
     def from_dense(cls, matrix: np.ndarray) -> "SparseFeatures":
-        """From an (N, F) array."""
+        """A matrix from a dense (N, F) array."""
         rows, columns = np.nonzero(matrix)
         return cls.from_entries(rows, columns, matrix[rows, columns], (matrix.shape[0], matrix.shape[1]))
 
@@ -71,7 +76,7 @@ class SparseFeatures:
         return dense
 
     def row_normalized(self) -> "SparseFeatures":
-        """Divide every row by the sum of its absolute values, as Kipf & Welling (2017) do for bags of words.
+        """The matrix with every row divided by the sum of its absolute values (Kipf & Welling 2017, for bags of words).
 
         Rows without entries stay zero.
         """
@@ -80,14 +85,14 @@ class SparseFeatures:
         return replace(self, values=torch.from_numpy(values.astype(np.float32)))
 
     def to(self, device: torch.device | str) -> "SparseFeatures":
-        """The same features on ``device``."""
+        """The features on ``device``."""
         return SparseFeatures(
             self.offsets.to(device), self.columns.to(device), self.values.to(device), self.num_columns
         )
 
 
 def csr_rows(indptr: np.ndarray, num_entries: int) -> np.ndarray:
-    """The row of every entry of a CSR matrix, (Z,) int64. Raises ValueError where the offsets do not fit."""
+    """The row of every entry of a CSR matrix, (Z,) int64. Raises ValueError if the offsets do not fit."""
     indptr = indptr.astype(np.int64)
     counts = indptr[1:] - indptr[:-1]
     if len(indptr) < 1 or indptr[0] != 0 or (counts < 0).any() or indptr[-1] != num_entries:

@@ -1,4 +1,4 @@
-"""A graph with node features, labels and a split: what every reader returns and every model receives."""
+"""A graph with node features, labels and a split: what every reader returns."""
 
 # N nodes, M edges, F features, C classes
 
@@ -11,22 +11,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from suite.data.splits import SPLITS
 from suite.errors import UserError
 from tasks.graph.features import SparseFeatures
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-PARTS = ("train", "val", "test")
-
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """One graph. Build with ``create``, which checks it and brings it into its one canonical form.
+    """One graph. ``create`` checks its parts and sorts its edges.
 
-    ``edge_index`` (2, M) int64: row 0 sends, row 1 receives; sorted by receiver, then sender, each edge once;
-    self-loops are the model's to add. ``labels`` (N,) int64 in 0..C-1, -1 = unlabelled. ``train``, ``val`` and
-    ``test``: sorted int64 indices of nodes, disjoint. Names, where given, have one entry for every node or class.
+    Args:
+        features: (N, F).
+        edge_index: (2, M) int64: row 0 are the senders, row 1 the receivers; sorted by receiver, then sender, without
+            duplicates. Models add self-loops.
+        labels: (N,) int64 in 0..C-1, -1 = unlabelled.
+        train, val, test: sorted int64 indices of nodes, disjoint.
+        num_classes: C.
+        node_names, class_names: one name for each node and each class, if given.
     """
 
     features: SparseFeatures
@@ -50,9 +54,10 @@ class Graph:
         node_names: Sequence[str] | None = None,
         class_names: Sequence[str] | None = None,
     ) -> "Graph":
-        """Check and canonicalise; ``split`` is train, validation, test indices. Raises UserError as ``validate`` does.
+        """Check the parts and sort the edges. Raises UserError as ``validate`` does.
 
-        Without ``num_classes`` there are as many classes as the highest label asks for.
+        ``split`` holds the indices of the training, validation and test nodes. The default of ``num_classes`` is the
+        highest label plus 1.
         """
         if num_classes is None:
             num_classes = int(labels.max(initial=-1)) + 1
@@ -73,23 +78,23 @@ class Graph:
 
     @property
     def num_nodes(self) -> int:
-        """N."""
+        """The number of nodes, N."""
         return len(self.labels)
 
     @property
     def num_features(self) -> int:
-        """F."""
+        """The number of features of a node, F."""
         return self.features.num_columns
 
     def validate(self) -> None:
-        """Raise UserError where the parts do not fit: rows, edges, labels, features, split."""
+        """Raise UserError if features, edges, labels and split do not fit together."""
         num_nodes = self.num_nodes
         if len(self.features) != num_nodes:
             raise UserError(
-                f"The graph has {len(self.features)} rows of features and {num_nodes} labels; give as many."
+                f"The graph has {len(self.features)} rows of features and {num_nodes} labels; each node needs both"
             )
         if self.edge_index.dim() != 2 or len(self.edge_index) != 2:
-            raise UserError(f"Edges must have the shape (2, M), not {tuple(self.edge_index.shape)}.")
+            raise UserError(f"Edges must have the shape (2, M), got {tuple(self.edge_index.shape)}.")
         outside = ((self.edge_index < 0) | (self.edge_index >= num_nodes)).any(dim=0)
         if bool(outside.any()):
             bad = int(outside.nonzero()[0])
@@ -110,12 +115,12 @@ class Graph:
 
     def _validate_split(self) -> None:
         if len(self.train) == 0:
-            raise UserError("The graph has no training node. Give labels to some nodes and name them in the split.")
+            raise UserError("The graph has no training node. Label some nodes and add them to the split.")
         taken = torch.zeros(self.num_nodes, dtype=torch.bool)
-        for name in PARTS:
+        for name in SPLITS:
             part: Tensor = getattr(self, name)
             if len(part) and (int(part.min()) < 0 or int(part.max()) >= self.num_nodes):
-                raise UserError(f"The {name} split names a node outside 0..{self.num_nodes - 1}.")
+                raise UserError(f"The {name} split has a node outside 0..{self.num_nodes - 1}.")
             if bool((self.labels[part] < 0).any()):
                 raise UserError(f"Node {int(part[self.labels[part] < 0][0])} is in the {name} split and has no label.")
             if bool(taken[part].any()) or len(part.unique()) != len(part):
@@ -124,9 +129,9 @@ class Graph:
             taken[part] = True
 
     def content_hash(self) -> str:
-        """SHA-256 over edges, features, labels and split; equal for equal graphs, on every machine.
+        """SHA-256 over edges, features, labels and split; equal graphs have equal hashes on every machine.
 
-        The bytes: the text ``graph 1 N F C``, then edge_index, feature offsets and columns (int64), feature values
+        It covers the text ``graph 1 N F C``, then edge_index, feature offsets and columns (int64), feature values
         (float32), labels, train, val and test (int64); each as its length in int64 and its content, little-endian.
         """
         header = f"graph 1 {self.num_nodes} {self.num_features} {self.num_classes}"
@@ -134,33 +139,33 @@ class Graph:
         return _sha256(header, self.edge_index, *features, self.labels, self.train, self.val, self.test)
 
     def split_hash(self) -> str:
-        """SHA-256 over train, val and test, in the byte form of ``content_hash`` after the text ``split 1``."""
+        """SHA-256 over the text ``split 1``, then train, val and test in the byte form of ``content_hash``."""
         return _sha256("split 1", self.train, self.val, self.test)
 
     def row_normalized(self) -> "Graph":
-        """The same graph with every row of features divided by its sum."""
+        """The graph with every row of features divided by the sum of its absolute values."""
         return replace(self, features=self.features.row_normalized())
 
     def to(self, device: torch.device | str) -> "Graph":
-        """The same graph on ``device``; itself where it is there already."""
+        """The graph on ``device``; the same object if it is there already."""
         if self.labels.device == torch.device(device):
             return self
-        tensors = {name: getattr(self, name).to(device) for name in ("edge_index", "labels", *PARTS)}
+        tensors = {name: getattr(self, name).to(device) for name in ("edge_index", "labels", *SPLITS)}
         return replace(self, features=self.features.to(device), **tensors)
 
     @classmethod
     def from_pyg(cls, data: "Data") -> "Graph":
-        """From PyG's ``Data`` with x, edge_index, y and Boolean train_mask, val_mask, test_mask."""
-        split = [np.flatnonzero(data[f"{part}_mask"].cpu().numpy()) for part in PARTS]
+        """A graph from PyG's ``Data`` with x, edge_index, y and bool masks train_mask, val_mask and test_mask."""
+        split = [np.flatnonzero(data[f"{part}_mask"].cpu().numpy()) for part in SPLITS]
         features = SparseFeatures.from_dense(data.x.cpu().numpy())
         return cls.create(features, data.edge_index.cpu().numpy(), data.y.cpu().numpy(), split)
 
     def to_pyg(self) -> "Data":
-        """To PyG's ``Data`` with dense x, edge_index, y and Boolean masks."""
+        """PyG's ``Data`` with dense x, edge_index, y and bool masks."""
         from torch_geometric.data import Data
 
         data = Data(x=self.features.to_dense(), edge_index=self.edge_index, y=self.labels)
-        for part in PARTS:
+        for part in SPLITS:
             mask = torch.zeros_like(self.labels, dtype=torch.bool)
             mask[getattr(self, part)] = True
             data[f"{part}_mask"] = mask
@@ -168,7 +173,7 @@ class Graph:
 
 
 def _canonical_edges(edge_index: Tensor, num_nodes: int) -> Tensor:
-    """Sort by receiver, then sender, and drop repeated edges."""
+    """Edges sorted by receiver, then sender, without duplicates."""
     keys = torch.unique(edge_index[1] * num_nodes + edge_index[0])  # sorted
     return torch.stack([keys % max(num_nodes, 1), keys // max(num_nodes, 1)])
 

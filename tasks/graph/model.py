@@ -1,4 +1,4 @@
-"""Two layers of graph attention that classify nodes."""
+"""A network of two graph attention layers that classifies nodes."""
 
 # N nodes, M edges, F features, H heads, D head width, C classes
 
@@ -15,27 +15,31 @@ from suite.attention.ragged.edges import Edges
 
 
 class NodeOutput(NamedTuple):
-    """Class scores, and what a reader of the model looks at."""
+    """Class scores, hidden layer and attention weights of ``GraphAttentionNet``."""
 
     logits: Tensor  # (N, C)
-    hidden: Tensor  # (N, H * D), after the first layer's ELU
-    weights: tuple[Tensor, Tensor]  # (M, H) and (M, output heads)
+    hidden: Tensor  # (N, H * D), after the ELU of the first layer
+    weights: tuple[Tensor, Tensor]  # of the layers: (M, H) and (M, output heads)
 
 
 class GraphAttentionNet(nn.Module):
-    """GAT's node classifier (Velickovic et al. 2018, section 3.3), with any score of the family.
+    """The node classifier of GAT (Velickovic et al. 2018, section 3.3), with any score of the attention core.
 
     hidden = ELU(concat over heads of attention(dropout(x)));   logits = mean over heads of attention(dropout(hidden))
 
     Args:
         num_features, num_classes: from the data.
-        head_dim, num_heads: of the first layer; ``output_heads`` of the second, which are averaged.
-        dropout: on the input of both layers, while training.
-        feature_dropout: on the projected features of both layers, while training.
-        shared: one projection for query, key and value (GAT), or one of its own for the query (GATv2).
-        attention: the choices of ``suite.attention.build``: a score, dropout of the weights, an implementation.
+        attention: config of ``suite.attention.build.build_edge_attention``.
+        head_dim, num_heads: of the first layer.
+        output_heads: heads of the second layer, which are averaged.
+        dropout: dropout of the input of both layers.
+        feature_dropout: dropout of the projected features of both layers.
+        shared: True uses one projection for query, key and value (GAT); False uses another one for the query (GATv2).
 
     Shape: features (N, F), edges of N nodes with self-loops -> NodeOutput.
+
+    Raises:
+        ValueError: for a dropout outside [0, 1), a size below 1, or attention that edges do not support.
     """
 
     def __init__(
@@ -73,7 +77,7 @@ class GraphAttentionNet(nn.Module):
         else:
             features = dropout(features, self.dropout, self.training)
         first = self.hidden(features, edges)
-        hidden = F.elu(first.context, inplace=True)  # the way back then needs no second exponential
+        hidden = F.elu(first.context, inplace=True)  # in place: the backward pass then needs no second exponential
         second = self.output(dropout(hidden, self.dropout, self.training), edges)
         assert first.weights is not None
         assert second.weights is not None

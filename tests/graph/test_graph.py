@@ -1,10 +1,11 @@
+"""Graphs: checks, hashes, order of edges, and exchange with PyG."""
+
 import copy
 import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from suite.errors import UserError
 from tasks.graph.features import SparseFeatures
@@ -21,12 +22,12 @@ def make(edges=EDGES, labels=LABELS, split=SPLIT, words=WORDS, **names) -> Graph
     return Graph.create(SparseFeatures.from_dense(words), edges, labels, [np.array(p, int) for p in split], **names)
 
 
-def test_edges_are_sorted_by_receiver_and_stand_once():
+def test_edges_are_sorted_by_receiver_without_duplicates():
     graph = make(np.concatenate([EDGES, EDGES[:, :2]], axis=1))
     assert graph.edge_index.tolist() == [[1, 2, 0, 0, 5, 3], [0, 0, 1, 2, 3, 5]]
 
 
-def test_equal_graphs_have_equal_hashes_and_others_do_not():
+def test_equal_graphs_have_equal_hashes_and_different_graphs_do_not():
     graph = make()
     assert make(EDGES[:, ::-1], split=([3, 0], [4, 1], [2, 5])).content_hash() == graph.content_hash()
     assert make(node_names=list("abcdefg"), class_names=["x", "y"]).content_hash() == graph.content_hash()
@@ -57,7 +58,7 @@ def test_the_bytes_of_the_hash_are_fixed():
         ({"labels": np.array([0, 0, 0, 1, 1, 1, -2])}, r"Node 6 has label -2; labels are 0\.\.1"),
         ({"labels": LABELS[:-1]}, "7 rows of features and 6 labels"),
         ({"split": ([], [1], [2])}, "no training node"),
-        ({"split": ([0], [1], [7])}, r"test split names a node outside 0\.\.6"),
+        ({"split": ([0], [1], [7])}, r"test split has a node outside 0\.\.6"),
         ({"split": ([0], [6], [2])}, "Node 6 is in the val split and has no label"),
         ({"split": ([0], [1, 0], [2])}, "Node 0 is in the split twice"),
         ({"split": ([0], [1, 1], [2])}, "Node 1 is in the split twice"),
@@ -65,35 +66,12 @@ def test_the_bytes_of_the_hash_are_fixed():
         ({"num_classes": 1}, r"Node 3 has label 1; labels are 0\.\.0"),
     ],
 )
-def test_a_graph_that_does_not_fit_together_is_refused(change: dict, message: str):
+def test_a_graph_that_does_not_fit_together_raises_an_error(change: dict, message: str):
     with pytest.raises(UserError, match=message):
         make(**change)
 
 
-def test_rows_are_divided_by_their_sum_and_empty_ones_stay_zero():
-    dense = make().row_normalized().features.to_dense()
-    torch.testing.assert_close(dense.sum(dim=1), torch.tensor([1.0] * 6 + [0.0]))
-    torch.testing.assert_close(dense[0], torch.tensor([1 / 3, 0, 2 / 3, 0, 0]))
-
-
-def test_entries_in_any_order_make_the_same_matrix_and_repeated_ones_are_added():
-    features = SparseFeatures.from_csr(
-        np.array([0, 3, 3, 4]), np.array([4, 0, 4, 1]), np.array([1.0, 2.0, 3.0, 0.0]), num_columns=5
-    )
-    assert features.to_dense().tolist() == [[2, 0, 0, 0, 4], [0] * 5, [0] * 5]
-    assert features.offsets.tolist() == [0, 2, 2, 2]
-
-
-@pytest.mark.parametrize(
-    ("indptr", "indices", "values"),
-    [([0, 1, 2], [0, 5], [1, 1]), ([0, 2, 1], [0, 1], [1, 1]), ([0, 1, 3], [0, 1], [1, 1]), ([0, 1, 2], [0, 1], [1])],
-)
-def test_arrays_that_are_no_matrix_are_refused(indptr: list, indices: list, values: list):
-    with pytest.raises(ValueError, match=r"outside 0\.\.4|do not fit|have 1 values"):
-        SparseFeatures.from_csr(np.array(indptr), np.array(indices), np.array(values), num_columns=5)
-
-
-def test_it_moves_copies_and_pickles():
+def test_a_graph_moves_copies_and_pickles():
     graph = make(class_names=["x", "y"])
     assert graph.to("cpu") is graph
     moved = graph.to("meta")
@@ -103,7 +81,7 @@ def test_it_moves_copies_and_pickles():
         assert same.content_hash() == graph.content_hash()
 
 
-def test_pyg_data_comes_in_and_goes_out(pyg):
+def test_a_graph_survives_the_way_to_pyg_and_back(pyg):
     graph = make()
     data = graph.to_pyg()
     assert data.validate()

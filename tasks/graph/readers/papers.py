@@ -1,4 +1,4 @@
-"""Cora as the package graphdatascience carries it, by paper, brought into the order and numbering of Planetoid."""
+"""Cora from the wheel of the package graphdatascience, in the node order of Planetoid."""
 
 import json
 from importlib.resources import files as package_files
@@ -8,19 +8,19 @@ import numpy as np
 from suite.data.cache import Arrays
 from suite.data.source import Resolved
 from suite.errors import UserError
+from tasks.graph.arrays import graph_to_arrays, in_both_directions
 from tasks.graph.features import SparseFeatures
-from tasks.graph.readers.planetoid import graph_arrays
+from tasks.graph.split import public_split
 
 NODES, CITATIONS = "cora_nodes.parquet.gzip", "cora_rels.parquet.gzip"
 ENDS = ("sourceNodeId", "targetNodeId")
-SPLIT = (np.arange(140), np.arange(140, 640), np.arange(1708, 2708))  # the public one, in Planetoid's order
 
 
 def read_papers(files: Resolved) -> Arrays:
-    """The arrays of the graph that Planetoid's raw files hold, from two tables.
+    """Return the arrays of the graph of Planetoid's files from a table of papers and a table of citations.
 
-    The tables name papers by id and classes by a number of their own; the columns of features stand in Planetoid's
-    order. Citations become edges both ways. Raises UserError for tables that hold other papers.
+    The tables identify papers by id and have their own class numbers; the feature columns are in Planetoid's order.
+    Citations become edges in both directions. Raises UserError for tables of other papers.
     """
     import pyarrow.parquet as parquet
 
@@ -29,10 +29,10 @@ def read_papers(files: Resolved) -> Arrays:
     citations = parquet.read_table(files.path(CITATIONS))
     paper_ids = nodes["nodeId"].to_numpy()
     if sorted(paper_ids.tolist()) != sorted(facts["paper_ids"]):
-        raise UserError(f"{files.path(NODES)} does not hold the papers of Cora. Delete it and run: attn data get cora")
+        raise UserError(f"{files.path(NODES)} has not the papers of Cora. Delete it and run: attn data get cora")
 
     by_id = np.argsort(paper_ids)
-    order = by_id[np.searchsorted(paper_ids[by_id], facts["paper_ids"])]  # row in the table of every node
+    order = by_id[np.searchsorted(paper_ids[by_id], facts["paper_ids"])]  # the row of each node in the table
     words = nodes["features"].combine_chunks().flatten().to_numpy().reshape(len(paper_ids), -1)
     labels = np.array(facts["classes"])[nodes["subject"].to_numpy()[order]]
 
@@ -40,4 +40,5 @@ def read_papers(files: Resolved) -> Arrays:
     ends = np.array([[node_of[paper] for paper in citations[name].to_pylist()] for name in ENDS])
     ends = ends[:, ends[0] != ends[1]]
     features = SparseFeatures.from_dense(words[order])
-    return graph_arrays(features, np.concatenate([ends, ends[::-1]], axis=1), labels, SPLIT, len(facts["classes"]))
+    split = public_split(140, 1708, np.arange(1708, len(paper_ids)))  # as in Planetoid's files
+    return graph_to_arrays(features, in_both_directions(ends), labels, split, len(facts["classes"]))
