@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     histories, rows = data.histories, features(data)
     liked = histories.ratings >= 4
     first = histories.offsets[:-1]
-    train = np.concatenate([np.arange(a, b) for a, b in zip(first, data.parts.train_ends, strict=True)])
+    train = np.concatenate([np.arange(a, b) for a, b in zip(first, data.split.train_ends, strict=True)])
     penalties = (0.1, 0.3, 1.0, 3.0, 10.0)
     if options.quick:
         penalties, train = (0.1,), train[: len(train) // 10]
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         model = LogisticRegression(C=strength, max_iter=1000).fit(rows[train], liked[train])
         metrics = {}
         for split in ("val", "test"):
-            targets = data.parts.targets(histories, split)
+            targets = data.split.targets(histories, split)
             scores = torch.from_numpy(model.decision_function(rows[targets]))
             answers = torch.from_numpy(liked[targets]), torch.from_numpy(histories.users[targets])
             metrics[split] = auroc(scores, answers[0]), grouped_auroc(scores, *answers)

@@ -23,7 +23,7 @@ from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.build import build_data, build_module
 from tasks.recommender.batch import EvaluationHistories, batch_sizes
-from tasks.recommender.data import RecommenderData, SyntheticData
+from tasks.recommender.data import RecommenderData
 
 LENGTH, WIDTH, BATCH = 200, 50, 128
 
@@ -61,7 +61,7 @@ class PortData:
     def __init__(self, data: RecommenderData) -> None:
         histories, self.num_items = data.histories, data.histories.num_items
         self.train = [
-            histories.items[a:b].tolist() for a, b in zip(histories.offsets[:-1], data.parts.train_ends, strict=True)
+            histories.items[a:b].tolist() for a, b in zip(histories.offsets[:-1], data.split.train_ends, strict=True)
         ]
 
     def batch(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -88,10 +88,10 @@ def ml_1m() -> RecommenderData:
     try:
         return build_data(compose(["task=recommender", "data=recommender/ml-1m"]))
     except UserError as error:
-        print(f"no MovieLens 1M ({error}); using made-up histories of its size")
-        data = SyntheticData(6040, 3416, 165.0, max_length=LENGTH, positions=8192)
-        data.setup()
-        return data
+        print(f"no MovieLens 1M ({error}); using generated histories of its size")
+        sizes = {"num_users": 6040, "num_items": 3416, "mean_events": 165.0, "max_length": LENGTH, "positions": 8192}
+        words = [f"data.{key}={value}" for key, value in sizes.items()]
+        return build_data(compose(["task=recommender", "data=recommender/synthetic", *words]))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -201,7 +201,7 @@ def some_users(data: RecommenderData, number: int) -> EvaluationHistories:
     keep = loader.owner < number
     loader.targets, loader.owner = loader.targets[keep], loader.owner[keep]
     loader.starts, loader.lengths = loader.starts[keep], loader.lengths[keep]
-    loader.begins = [0, *accumulate(batch_sizes(loader.lengths.tolist(), data.measured_positions))]
+    loader.begins = [0, *accumulate(batch_sizes(loader.lengths.tolist(), data.evaluation_positions))]
     return loader
 
 

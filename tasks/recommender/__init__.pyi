@@ -1,8 +1,7 @@
-from .clicks import Liking as Liking
+from .data import InteractionsData as InteractionsData
 from .data import MovieLens100KData as MovieLens100KData
-from .data import OwnData as OwnData
 from .data import SasrecFileData as SasrecFileData
-from .data import SyntheticData as SyntheticData
+from .data import SyntheticHistoriesData as SyntheticHistoriesData
 from .losses import BinaryCrossEntropy as BinaryCrossEntropy
 from .losses import FullSoftmax as FullSoftmax
 from .losses import GeneralizedBCE as GeneralizedBCE
@@ -11,5 +10,6 @@ from .models.bert4rec import BERT4Rec as BERT4Rec
 from .models.din import DIN as DIN
 from .models.din import ActivationUnit as ActivationUnit
 from .models.sasrec import SASRec as SASRec
+from .module import Liking as Liking
 from .module import NextItem as NextItem
 from .predict import HistoryPredictor as HistoryPredictor

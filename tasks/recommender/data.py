@@ -1,4 +1,4 @@
-"""The data module of the recommender: histories, cut by a split into batches."""
+"""The data module of the recommender: histories, split and batched."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -7,52 +7,59 @@ import numpy as np
 
 from suite.data.module import TaskData
 from suite.data.readers import Reader
-from suite.data.source import Resolved, Source
+from suite.data.source import Resolved
+from suite.data.splits import SPLITS
 from suite.errors import UserError, did_you_mean
-from tasks.recommender.batch import EvaluationHistories, HistoryBatch, Pieces, TrainingWindows
+from tasks.recommender.batch import EvaluationHistories, HistoryBatch, TrainingWindows, Windows
 from tasks.recommender.histories import Histories
 from tasks.recommender.readers.interaction_table import InteractionTable
 from tasks.recommender.readers.movielens import MovieLens100K, SasrecFile
-from tasks.recommender.split import GlobalTime, LeaveOneOut, Parts, Splitter
+from tasks.recommender.split import GlobalTime, HistorySplit, LeaveOneOut, Splitter
 from tasks.recommender.synthetic import SyntheticHistories
 
 
 class HistoryReader(Reader, Protocol):
-    """What reads one kind of histories: ``reader.read(reader.resolve(data_dir))``."""
+    """Reads histories from one kind of file: ``reader.read(reader.resolve(data_dir))``."""
 
     def read(self, files: Resolved) -> Histories:
-        """Read them; raises UserError for files that do not make histories."""
+        """Read the files. Raises UserError for files that do not form histories."""
         ...
 
 
 class RecommenderData(TaskData):
-    """Any histories, by their reader.
+    """Histories as training data.
 
     Args:
-        reader: of the files.
-        split: leave_one_out | global_time; ``val_fraction`` and ``test_fraction`` are the parts of the latter.
-        max_length: events before a target that a model sees.
-        positions: events in a training batch, with padding; ``measured_positions`` likewise where nothing is learnt.
-        like_from: a rating from this on is a liking (an unknown rating too), which click-through models predict.
-        dir: where files are looked for and kept.
+        reader: of the histories.
+        split: leave_one_out | global_time.
+        val_fraction, test_fraction: fractions of all events, for global_time.
+        max_length: number of events before a target that a model sees.
+        positions: number of events in a training batch, padding included.
+        evaluation_positions: the same for evaluation.
+        like_from: lowest rating of a liked event; events without a rating count as liked. DIN predicts likes.
+        dir: directory in which files are looked for and cached.
+
+    Raises:
+        UserError: for an unknown split, and for a length or batch size below 1.
     """
 
     def __init__(
         self,
         reader: HistoryReader,
-        split: str = "leave_one_out",
-        val_fraction: float = 0.1,
-        test_fraction: float = 0.1,
-        max_length: int = 200,
-        positions: int = 4096,
-        measured_positions: int = 16384,
-        like_from: float = 4.0,
-        dir: str = "data",
+        split: str,
+        val_fraction: float,
+        test_fraction: float,
+        max_length: int,
+        positions: int,
+        evaluation_positions: int,
+        like_from: float,
+        dir: str,
     ) -> None:
         super().__init__(reader, dir)
-        for name, value in (("max_length", max_length), ("positions", positions)):
+        sizes = {"max_length": max_length, "positions": positions, "evaluation_positions": evaluation_positions}
+        for name, value in sizes.items():
             if value < 1:
-                raise UserError(f"data.{name}={value} must be at least 1")
+                raise UserError(f"data.{name} must be at least 1, got {value}")
         splitters: dict[str, Splitter] = {
             "leave_one_out": LeaveOneOut(),
             "global_time": GlobalTime(val_fraction, test_fraction),
@@ -60,51 +67,51 @@ class RecommenderData(TaskData):
         if split not in splitters:
             raise UserError(f"data.split={split} is not known.{did_you_mean(split, splitters)}")
         self.splitter = splitters[split]
-        self.max_length, self.positions, self.measured_positions = max_length, positions, measured_positions
+        self.max_length, self.positions, self.evaluation_positions = max_length, positions, evaluation_positions
         self.like_from = like_from
         self._histories: Histories | None = None
-        self._parts: Parts | None = None
-        self._pieces: Pieces | None = None
+        self._split: HistorySplit | None = None
+        self._windows: Windows | None = None
 
     def load(self, files: Resolved) -> dict[str, Any]:
-        """Read and split the histories."""
+        """Read and split the histories. Returns hashes and counts for the provenance."""
         histories = self.reader.read(files)
-        parts = self.splitter(histories)
-        if len(parts.targets(histories, "train")) == 0:
-            raise UserError("No user has two training interactions, so there is nothing to learn an order from.")
-        self._histories, self._parts = histories, parts
-        self._pieces = Pieces(histories, self.like_from)
+        events = self.splitter(histories)
+        if len(events.targets(histories, "train")) == 0:
+            raise UserError("No user has two training interactions, so there is no next item to learn")
+        self._histories, self._split = histories, events
+        self._windows = Windows(histories, self.like_from)
         return {
             "split": str(self.splitter),
             "max_length": self.max_length,
             "content_hash": histories.content_hash(),
-            "split_hash": parts.content_hash(),
+            "split_hash": events.hash(),
             "num_users": histories.num_users,
             "num_items": histories.num_items,
             "num_events": len(histories.items),
             "dropped": dict(histories.dropped),
-            **{f"num_{split}": len(parts.targets(histories, split)) for split in ("train", "val", "test")},
+            **{f"num_{split}": len(events.targets(histories, split)) for split in SPLITS},
         }
 
     @property
     def histories(self) -> Histories:
-        """All events; finds and reads them where that has not been done."""
+        """All events, read on first use."""
         self.setup()
         assert self._histories is not None
         return self._histories
 
     @property
-    def parts(self) -> Parts:
-        """Which events train, select and test."""
+    def split(self) -> HistorySplit:
+        """The training, validation and test events of each user."""
         self.setup()
-        assert self._parts is not None
-        return self._parts
+        assert self._split is not None
+        return self._split
 
     def facts(self) -> dict[str, Any]:
-        """What the model has to know about the data, vocabularies among it; plain values."""
+        """Return the sizes that the model needs, and the ids and titles that predictions use."""
         histories = self.histories
         place = np.arange(len(histories.items))
-        trains = place < self.parts.train_ends[histories.users]
+        trains = place < self.split.train_ends[histories.users]
         counts = np.bincount(histories.items[trains], minlength=histories.num_items + 1)
         return {
             "num_items": histories.num_items,
@@ -118,60 +125,29 @@ class RecommenderData(TaskData):
         }
 
     def training_batches(self) -> Iterable[HistoryBatch]:
-        """Windows of the training events, in a new order with new borders each time it is gone through."""
-        assert self._pieces is not None
-        return TrainingWindows(self._pieces, self.histories, self.parts, self.max_length, self.positions)
+        """Return windows of the training events, with new borders and a new order in each epoch."""
+        assert self._windows is not None
+        return TrainingWindows(self._windows, self.histories, self.split, self.max_length, self.positions)
 
     def split_dataloader(self, split: str) -> Iterable[HistoryBatch]:
-        """The events of a split, each after what came before it."""
-        histories, parts = self.histories, self.parts
-        assert self._pieces is not None
-        return EvaluationHistories(self._pieces, histories, parts, split, self.max_length, self.measured_positions)
+        """Return the events of a split, each with the events before it."""
+        assert self._windows is not None
+        return EvaluationHistories(
+            self._windows, self.histories, self.split, split, self.max_length, self.evaluation_positions
+        )
 
 
-# One class for each kind of file lets its options stand beside the common ones: data.path=FILE, data.min_rating=4.
-# ``common`` are the arguments of RecommenderData after the first.
-
-
-class MovieLens100KData(RecommenderData):
+class MovieLens100KData(RecommenderData, reader=MovieLens100K):
     """MovieLens 100K."""
 
-    def __init__(self, source: Source, **common: Any) -> None:
-        super().__init__(MovieLens100K(source), **common)
+
+class SasrecFileData(RecommenderData, reader=SasrecFile):
+    """A file in the format of SASRec's authors."""
 
 
-class SasrecFileData(RecommenderData):
-    """A file in the form of SASRec's authors."""
-
-    def __init__(self, source: Source, **common: Any) -> None:
-        super().__init__(SasrecFile(source), **common)
+class InteractionsData(RecommenderData, reader=InteractionTable):
+    """A user's own interactions from a table."""
 
 
-class OwnData(RecommenderData):
-    """A user's own interactions: CSV, parquet, or RecBole's atomic .inter."""
-
-    def __init__(
-        self,
-        path: str,
-        user_column: str | int | None = None,
-        item_column: str | int | None = None,
-        time_column: str | int | None = None,
-        rating_column: str | int | None = None,
-        header: bool = True,
-        separator: str | None = None,
-        min_rating: float | None = None,
-        min_events: int = 1,
-        titles: str | None = None,
-        **common: Any,
-    ) -> None:
-        columns = {"user": user_column, "item": item_column, "time": time_column, "rating": rating_column}
-        super().__init__(InteractionTable(path, columns, header, separator, min_rating, min_events, titles), **common)
-
-
-class SyntheticData(RecommenderData):
-    """Made-up histories."""
-
-    def __init__(
-        self, num_users: int = 61, num_items: int = 37, mean_events: float = 13.0, seed: int = 0, **common: Any
-    ) -> None:
-        super().__init__(SyntheticHistories(num_users, num_items, mean_events, seed), **common)
+class SyntheticHistoriesData(RecommenderData, reader=SyntheticHistories):
+    """Generated histories."""

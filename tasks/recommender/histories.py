@@ -1,4 +1,4 @@
-"""Histories of users as flat arrays: who met which item, in order."""
+"""Histories of users as flat arrays: which user met which item, in time order."""
 
 # U users, I items, N events, G genres
 
@@ -9,26 +9,37 @@ from typing import Any
 import numpy as np
 
 from suite.data.cache import hash_arrays
+from suite.data.class_names import sort_names
 from suite.errors import UserError
 
 
 @dataclass(frozen=True)
 class Histories:
-    """Events of all users, user after user, each user's in time order.
+    """Events of all users, sorted by user, then time. Items are numbered from 1; 0 is padding.
 
-    User u owns events ``offsets[u]`` to ``offsets[u + 1]``. Items count from 1; 0 is padding and no item.
+    Args:
+        offsets: (U + 1,) int64; the events of user u are ``offsets[u]`` to ``offsets[u + 1]``.
+        items: (N,) int64 in 1..I.
+        times: (N,) float64; the row number if the file has no times.
+        ratings: (N,) float32, NaN where unknown.
+        user_ids: (U,) ids in the file.
+        item_ids: (I,) ids in the file, of items 1..I.
+        titles: (I,) texts, or empty.
+        genres: (I,) tuples of genre numbers, or empty.
+        traits: (U,) tuples of texts such as age group and occupation, or empty.
+        dropped: number of removed rows by reason.
     """
 
-    offsets: np.ndarray  # (U + 1,) int64
-    items: np.ndarray  # (N,) int64, in 1..I
-    times: np.ndarray  # (N,) float64; the place in the file where it tells no time
-    ratings: np.ndarray  # (N,) float32, NaN where unknown
-    user_ids: tuple[str, ...]  # (U,) as the file calls them
-    item_ids: tuple[str, ...]  # (I,), of items 1..I
-    titles: tuple[str, ...] = ()  # (I,), or none
-    genres: tuple[tuple[int, ...], ...] = ()  # (I,) tuples of numbers of genres, or none
-    traits: tuple[tuple[str, ...], ...] = ()  # (U,) of strings: what is known of each user, or none
-    dropped: dict[str, int] = field(default_factory=dict)  # how many rows went, by reason
+    offsets: np.ndarray
+    items: np.ndarray
+    times: np.ndarray
+    ratings: np.ndarray
+    user_ids: tuple[str, ...]
+    item_ids: tuple[str, ...]
+    titles: tuple[str, ...] = ()
+    genres: tuple[tuple[int, ...], ...] = ()
+    traits: tuple[tuple[str, ...], ...] = ()
+    dropped: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_events(
@@ -39,16 +50,13 @@ class Histories:
         ratings: np.ndarray | None = None,
         dropped: dict[str, int] | None = None,
     ) -> "Histories":
-        """Sort events by user, then time; equal times keep the order of the file, and so does a file without times.
+        """Sort events by user, then time; events of the same time, or without times, keep the order of the file.
 
-        Users and items are numbered in the order of their ids (as numbers, where all are). A row that says the same
-        as an earlier one (user, item and time) is dropped; the same item at another time is a repeat and stays.
-        Raises UserError where no event is left.
+        Users and items are numbered in the order of their ids, which are sorted as numbers if all are numbers. A row
+        with the same user, item and time as an earlier row is removed. Raises UserError if no event is left.
         """
         if len(users) == 0:
-            raise UserError(
-                "No interaction is left to learn from. Lower data.min_rating, data.min_events, or see the file."
-            )
+            raise UserError("No interaction is left. Lower data.min_rating or data.min_events, or check the file.")
         user_ids, user = _number(np.asarray(users, dtype=str))
         item_ids, item = _number(np.asarray(items, dtype=str))
         time = np.arange(len(user), dtype=np.float64) if times is None else np.asarray(times, dtype=np.float64)
@@ -64,12 +72,12 @@ class Histories:
 
     @property
     def num_users(self) -> int:
-        """How many users there are."""
+        """The number of users, U."""
         return len(self.offsets) - 1
 
     @property
     def num_items(self) -> int:
-        """How many items there are, without padding."""
+        """The number of items, I, without padding."""
         return len(self.item_ids)
 
     @property
@@ -78,7 +86,7 @@ class Histories:
         return np.repeat(np.arange(self.num_users), np.diff(self.offsets))
 
     def content_hash(self) -> str:
-        """The same for the same histories, wherever their files came from."""
+        """SHA-256 of the content; equal for equal histories, independent of their file format."""
         texts = {"users": self.user_ids, "item_ids": self.item_ids, "titles": self.titles, "traits": self.traits}
         arrays: dict[str, Any] = {name: np.frombuffer(repr(text).encode(), np.uint8) for name, text in texts.items()}
         arrays["genres"] = np.frombuffer(repr(self.genres).encode(), np.uint8)
@@ -87,7 +95,7 @@ class Histories:
 
 
 def k_core(users: np.ndarray, items: np.ndarray, least: int) -> np.ndarray:
-    """Which rows (N,) bool remain when users and items with fewer than ``least`` rows go, again and again."""
+    """Return the rows of the k-core, bool (N,): users and items with fewer than ``least`` are removed repeatedly."""
     keep = np.ones(len(users), dtype=bool)
     user, item = _number(users)[1], _number(items)[1]
     while True:
@@ -100,12 +108,8 @@ def k_core(users: np.ndarray, items: np.ndarray, least: int) -> np.ndarray:
 
 
 def _number(ids: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
-    """The distinct ids in order, and the place of every one in it."""
+    """Return the sorted distinct ids, and the number of each id among them."""
     names, place = np.unique(ids, return_inverse=True)
-    place = place.reshape(-1)
-    if all(name.isdecimal() for name in names.tolist()):
-        order = np.argsort([int(name) for name in names.tolist()], kind="stable")
-        rank = np.empty(len(order), dtype=np.int64)
-        rank[order] = np.arange(len(order))
-        names, place = names[order], rank[place]
-    return tuple(names.tolist()), place
+    number = {name: n for n, name in enumerate(sort_names(names.tolist()))}
+    numbers = np.array([number[name] for name in names.tolist()], dtype=np.int64)
+    return tuple(number), numbers[place.reshape(-1)]

@@ -1,4 +1,4 @@
-"""Losses of next-item models, one small class each: (hidden, targets, table of items) -> a number."""
+"""Losses of models that predict the next item: (hidden, targets, item embeddings) -> a scalar."""
 
 # N positions with a target, E model width, I items (row 0 of a table is padding and no item), K negatives
 
@@ -9,17 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-CHUNK = 1 << 20  # scores in one piece: 4 MiB of float32, which stays in a cache
+CHUNK = 1 << 20  # scores computed at a time: 4 MiB of float32, which fit into a cache
 
 
 class ItemLoss(nn.Module):
-    """The mean loss over N positions whose hidden state should score its target above the other items.
+    """Mean loss over N positions whose hidden state should score the target above the other items.
 
     Shape: hidden (N, E), targets (N,) ints in 1..I, table (I + 1, E) whose row 0 is padding -> a scalar.
     """
 
     def forward(self, hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:
-        """The loss; an empty N gives 0."""
+        """Return the loss; it is 0 for N = 0."""
         raise NotImplementedError
 
 
@@ -28,11 +28,11 @@ class FullSoftmax(ItemLoss):
 
     loss = mean of -log softmax over items i of (hidden . table[i]) at the target   (Klenitskiy & Vasilev 2023, eq. 4)
 
-    Scores are made in pieces of ``CHUNK`` numbers, turned into their gradient at once and dropped, so nothing of size
-    (N, I) ever exists and nothing is computed twice.
+    The forward pass computes ``CHUNK`` scores at a time and replaces them by their gradient, so no tensor of size
+    (N, I) is allocated and nothing is computed twice.
     """
 
-    def forward(self, hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:
         loss: Tensor = _FullSoftmax.apply(hidden, targets - 1, table[1:])
         return loss
 
@@ -46,14 +46,12 @@ class _FullSoftmax(torch.autograd.Function):
         d_hidden, d_table = torch.empty_like(hidden), torch.zeros_like(table)
         total = hidden.new_zeros(())
         size = max(1, min(CHUNK // len(table), len(hidden)))
-        piece = hidden.new_empty(
-            size, len(table)
-        )  # one for all: memory fresh from the system costs more than a product
+        chunk = hidden.new_empty(size, len(table))  # reused: allocating memory takes longer than the product
         for start in range(0, len(hidden), size):
             h, t = hidden[start : start + size], targets[start : start + size, None]
-            scores = torch.mm(h, table.t(), out=piece[: len(h)])
+            scores = torch.mm(h, table.t(), out=chunk[: len(h)])
             at_target = scores.sub_(scores.amax(1, keepdim=True)).gather(1, t)
-            mass = scores.exp_().sum(1, keepdim=True)  # from here, scores hold p times mass
+            mass = scores.exp_().sum(1, keepdim=True)  # scores are now p times mass
             total += (mass.log() - at_target).sum()
             if wanted:
                 d_hidden[start : start + size] = (scores @ table).div_(mass)
@@ -73,18 +71,21 @@ class _FullSoftmax(torch.autograd.Function):
 
 
 class SampledSoftmax(ItemLoss):
-    """Cross-entropy against some items drawn evenly, the same for all positions of a batch.
+    """Cross-entropy against items drawn uniformly, the same for all positions of a batch.
 
     loss = mean of -log (exp s_target / (exp s_target + sum over negatives of exp s))   (Klenitskiy & Vasilev 2023, 3.2)
 
-    A negative that is the target of a position takes no part there.
+    A negative that is the target of a position is ignored there.
+
+    Args:
+        negatives: number of drawn items.
     """
 
     def __init__(self, negatives: int = 512) -> None:
         super().__init__()
         self.negatives = _at_least_one(negatives)
 
-    def forward(self, hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:
         drawn = torch.randint(1, len(table), (self.negatives,), device=hidden.device)
         scores = (hidden @ table[drawn].t()).masked_fill(drawn == targets[:, None], -torch.inf)
         at_target = (hidden * table[targets]).sum(-1, keepdim=True)
@@ -92,46 +93,49 @@ class SampledSoftmax(ItemLoss):
 
 
 class BinaryCrossEntropy(ItemLoss):
-    """The paper's loss: the target against one item drawn evenly.
+    """SASRec's original loss: the target against one item drawn uniformly.
 
     loss = mean of -log sigmoid(s_target) - log(1 - sigmoid(s_negative))   (Kang & McAuley 2018, eq. 7)
     """
 
-    def forward(self, hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:
         return _binary(hidden, targets, table, 1, 1.0)
 
 
 class GeneralizedBCE(ItemLoss):
-    """gSASRec's loss: many negatives, and a power on the positive that undoes the overconfidence they would bring.
+    """gSASRec's loss: many negatives, and a power of the positive term that corrects the overconfidence they cause.
 
     loss = mean of -beta log sigmoid(s_target) - sum over K negatives of log(1 - sigmoid(s))
     beta = a (t (1 - 1 / a) + 1 / a),   a = K / (I - 1)   (Petrov & Macdonald 2023, eq. 10-11)
 
-    ``calibration`` t = 0 is plain cross-entropy against K negatives, t = 1 makes sigmoid(s) a probability as softmax
-    would have it. The sum is divided by K + 1, so that the size of a step does not depend on K.
+    The sum is divided by K + 1, so that the size of a step does not depend on K.
+
+    Args:
+        negatives: K.
+        calibration: t; 0 is plain binary cross-entropy with K negatives, 1 makes sigmoid(s) a calibrated probability.
     """
 
     def __init__(self, negatives: int = 256, calibration: float = 0.75) -> None:
         super().__init__()
         self.negatives = _at_least_one(negatives)
         if not 0.0 <= calibration <= 1.0:
-            raise ValueError(f"calibration must lie in [0, 1], got {calibration}")
+            raise ValueError(f"calibration must be in [0, 1], got {calibration}")
         self.calibration = calibration
 
     def beta(self, num_items: int) -> float:
-        """The power of the positive term."""
+        """The power beta of the positive term."""
         rate = min(1.0, self.negatives / max(num_items - 1, 1))
         return rate * (self.calibration * (1.0 - 1.0 / rate) + 1.0 / rate)
 
-    def forward(self, hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:
         return _binary(hidden, targets, table, self.negatives, self.beta(len(table) - 1)) / (self.negatives + 1)
 
 
 def _binary(hidden: Tensor, targets: Tensor, table: Tensor, negatives: int, beta: float) -> Tensor:
-    """The mean over positions; every position draws its own negatives, never its target."""
+    """Mean over positions; every position draws its own negatives, which are never its target."""
     shape = (len(hidden), negatives)
     drawn = torch.randint(1, max(len(table) - 1, 2), shape, device=hidden.device)
-    drawn = drawn + (drawn >= targets[:, None])  # evenly among the items that are not the target
+    drawn = drawn + (drawn >= targets[:, None])  # uniform over the items that are not the target
     drawn = drawn.clamp_(max=len(table) - 1)
     scores = (table[drawn] @ hidden[..., None])[..., 0] if negatives == 1 else _drawn_scores(hidden, table, drawn)
     at_target = (hidden * table[targets]).sum(-1)
@@ -139,10 +143,10 @@ def _binary(hidden: Tensor, targets: Tensor, table: Tensor, negatives: int, beta
 
 
 def _drawn_scores(hidden: Tensor, table: Tensor, drawn: Tensor) -> Tensor:
-    """Scores (N, K) of drawn items, some positions at a time: (n, K, E) is the dearest tensor here."""
+    """Scores (N, K) of drawn items, computed for some positions at a time to bound the tensor (n, K, E)."""
     size = max(1, (16 << 20) // max(drawn.shape[1] * table.shape[1], 1))
-    pieces = zip(hidden.split(size), drawn.split(size), strict=True)
-    return torch.cat([torch.einsum("ne,nke->nk", h, F.embedding(d, table)) for h, d in pieces])
+    chunks = zip(hidden.split(size), drawn.split(size), strict=True)
+    return torch.cat([torch.einsum("ne,nke->nk", h, F.embedding(d, table)) for h, d in chunks])
 
 
 def _at_least_one(negatives: int) -> int:

@@ -1,8 +1,8 @@
-"""Ranking metrics: where the item that came next stands among all items, or among a sample."""
+"""Ranking protocols, and metrics of what is recommended beside its accuracy."""
 
-# B events, I items, K length of the list
+# B events, I items (column 0 of scores is padding), K length of the list
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -13,32 +13,40 @@ from suite.metrics.ranking import target_ranks
 
 
 class RankingProtocol(Protocol):
-    """Turns scores into ranks, and has a suffix for the names of metrics."""
+    """Which items a target is ranked among. ``suffix`` is appended to the names of metrics."""
 
     suffix: str
 
     def __call__(self, scores: Tensor, targets: Tensor, seen: tuple[Tensor, Tensor]) -> Tensor:
-        """The place of every target, (B,)."""
+        """The rank of every target, counted from 0: (B, I + 1), (B,) -> (B,)."""
         ...
 
 
 class FullRanking:
-    """Among all items, without those seen before: the default, and the only one to compare models with."""
+    """Ranks a target among all items; the default, and the only protocol suitable for comparing models.
+
+    Args:
+        filter_seen: whether the other items of the history are left out of the ranking.
+    """
 
     def __init__(self, filter_seen: bool = True) -> None:
         self.filter_seen = filter_seen
         self.suffix = "" if filter_seen else "_unfiltered"
 
     def __call__(self, scores: Tensor, targets: Tensor, seen: tuple[Tensor, Tensor]) -> Tensor:
-        """The place of every target, (B,)."""
+        """The rank of every target, (B,)."""
         return target_ranks(scores, targets, seen if self.filter_seen else None)
 
 
 class SampledRanking:
-    """Among ``number`` items drawn evenly from those never seen: for comparison with old papers alone.
+    """Ranks a target among items drawn uniformly from those that the user has not seen; for comparison with old papers.
 
-    It ranks models in another order than the full list does (Krichene & Rendle 2020), so its name stands in every
-    metric. The draw depends on the targets of a batch and ``seed`` alone.
+    It orders models differently from the full ranking (Krichene & Rendle 2020), so the suffix is part of the name of
+    every metric. The drawn items depend on the targets of a batch and ``seed`` only.
+
+    Args:
+        number: of drawn items.
+        seed: of the draw.
     """
 
     def __init__(self, number: int = 100, seed: int = 0) -> None:
@@ -46,7 +54,7 @@ class SampledRanking:
         self.suffix = f"_sampled{number}"
 
     def __call__(self, scores: Tensor, targets: Tensor, seen: tuple[Tensor, Tensor]) -> Tensor:
-        """The place of every target, (B,)."""
+        """The rank of every target, (B,)."""
         generator = torch.Generator().manual_seed(self.seed + int(targets.sum()))
         keys = torch.rand(scores.shape, generator=generator).to(scores.device)
         keys[:, 0] = -1.0
@@ -66,20 +74,25 @@ PROTOCOLS: dict[str, Callable[[], RankingProtocol]] = {
 
 
 def find_protocol(name: str) -> RankingProtocol:
-    """A protocol by its name; raises UserError for another."""
+    """The protocol of a name. Raises UserError for an unknown name."""
     if name not in PROTOCOLS:
-        raise UserError(f"protocol={name} is not known.{did_you_mean(name, PROTOCOLS)}")
+        raise UserError(f"module.protocol={name} is not known.{did_you_mean(name, PROTOCOLS)}")
     return PROTOCOLS[name]()
 
 
-def beyond_accuracy(lists: Sequence[Tensor], popularity: Tensor, k: int) -> dict[str, float]:
-    """What is recommended at all: the part of all items in some list, and how popular the recommended ones are.
+def list_metrics(lists: Tensor, popularity: Tensor) -> dict[str, float]:
+    """Coverage and popularity of recommended lists (B, K), named ``coverage@K`` and ``popularity@K``.
 
-    coverage = |items in lists| / I;   popularity = mean over lists of popularity[item] / max over items of it.
-    ``popularity`` (I + 1,) counts training events. Next to that of the targets it shows a bias for the popular.
+    coverage = |items in lists| / I;   popularity = mean over lists of popularity[item] / max over items of popularity
+
+    ``popularity`` (I + 1,) counts training events. A value far above that of the targets shows a bias towards popular
+    items.
+
+    >>> list_metrics(torch.tensor([[1, 2], [1, 3]]), torch.tensor([0, 4, 2, 2, 0]))
+    {'coverage@2': 0.75, 'popularity@2': 0.75}
     """
-    shown = torch.cat([rows.flatten() for rows in lists])
+    items, k = lists.flatten(), lists.shape[1]
     return {
-        f"coverage@{k}": float(shown.unique().numel() / (len(popularity) - 1)),
-        f"popularity@{k}": float(popularity[shown].double().mean() / popularity.max().clamp(min=1)),
+        f"coverage@{k}": float(items.unique().numel() / (len(popularity) - 1)),
+        f"popularity@{k}": float(popularity[items].double().mean() / popularity.max().clamp(min=1)),
     }

@@ -1,35 +1,34 @@
-"""Made-up histories of the same type as the real ones, for tests, notebooks and machines without data."""
+"""Generated histories, for tests, notebooks and machines without data."""
 
 # U users, I items
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from suite.data.readers import GeneratedReader
 from suite.data.source import Resolved
 from tasks.recommender.histories import Histories
 
 
-class SyntheticHistories:
-    """Walks over a ring of items: the next is usually one of the few behind the last, so order tells what comes.
+class SyntheticHistories(GeneratedReader):
+    """Walks on a ring of items: the next item is usually 1 to 3 steps ahead, so the last event predicts it.
 
-    Lengths are geometric with mean ``mean_events``, at least 1: some users have a single event. Items near the start
-    of the ring are liked by half of the users, the others by the other half. The same arguments give the same
-    histories everywhere.
+    Lengths are geometric with mean ``mean_events``; some users have a single event. Half of the users like items near
+    the start of the ring, the other half likes the others. The same arguments give the same histories on every machine.
+
+    Args:
+        num_users, num_items, mean_events: sizes.
+        seed: of the histories.
     """
 
-    def __init__(self, num_users: int = 61, num_items: int = 37, mean_events: float = 13.0, seed: int = 0) -> None:
+    def __init__(self, num_users: int, num_items: int, mean_events: float, seed: int) -> None:
         self.num_users, self.num_items, self.mean_events, self.seed = num_users, num_items, mean_events, seed
 
-    def resolve(self, data_dir: Path | str) -> Resolved:
-        """Nothing to find."""
-        return Resolved("generated", Path(data_dir), Path(data_dir), "generated", licence="none needed")
-
     def read(self, files: Resolved) -> Histories:
-        """Make the histories."""
-        random = np.random.RandomState(self.seed)  # NumPy promises never to change its stream
+        """Generate the histories."""
+        random = np.random.RandomState(self.seed)  # NumPy guarantees that its stream never changes
         lengths = random.geometric(1.0 / self.mean_events, self.num_users)
         users = np.repeat(np.arange(self.num_users), lengths)
         steps = random.choice([1, 2, 3, self.num_items // 2], len(users), p=[0.5, 0.25, 0.15, 0.1])
@@ -49,5 +48,5 @@ class SyntheticHistories:
         )
 
     def options(self) -> dict[str, Any]:
-        """What belongs in the provenance."""
+        """Return what the histories depend on."""
         return {"seed": self.seed, "order": "by time"}

@@ -1,4 +1,4 @@
-"""Windows and prefixes, against slow loops."""
+"""Training windows and evaluation batches, compared with loops."""
 
 from collections import Counter
 
@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.recommender.batch import EvaluationHistories, Pieces, TrainingWindows, batch_sizes
+from tasks.recommender.batch import EvaluationHistories, TrainingWindows, Windows, batch_sizes
 from tasks.recommender.histories import Histories
 from tasks.recommender.split import LeaveOneOut
 
 
 @pytest.mark.parametrize("max_length", [1, 4, 5, 50])
-def test_every_training_event_but_the_first_is_a_target_once_an_epoch(histories: Histories, max_length: int) -> None:
-    parts = LeaveOneOut()(histories)
-    windows = TrainingWindows(Pieces(histories, 4.0), histories, parts, max_length, positions=23)
+def test_each_training_event_but_the_first_is_a_target_once_in_an_epoch(histories: Histories, max_length: int) -> None:
+    split = LeaveOneOut()(histories)
+    windows = TrainingWindows(Windows(histories, 4.0), histories, split, max_length, positions=23)
     wanted: Counter[tuple[int, int]] = Counter()
     for user in range(histories.num_users):
-        for place in range(histories.offsets[user] + 1, parts.train_ends[user]):
+        for place in range(histories.offsets[user] + 1, split.train_ends[user]):
             wanted[user + 1, int(histories.items[place])] += 1
     for _ in range(3):
-        met: Counter[tuple[int, int]] = Counter()
+        found: Counter[tuple[int, int]] = Counter()
         for batch in windows:
             assert batch.items.shape[1] <= max_length + 1
             for user, row, length in zip(
@@ -28,46 +28,44 @@ def test_every_training_event_but_the_first_is_a_target_once_an_epoch(histories:
             ):
                 assert all(row[:length])
                 assert not any(row[length:])
-                met.update((user, item) for item in row[1:length])
-        assert met == wanted
+                found.update((user, item) for item in row[1:length])
+        assert found == wanted
 
 
-def test_windows_are_pieces_of_the_history_with_its_likes(histories: Histories) -> None:
-    parts = LeaveOneOut()(histories)
-    for batch in TrainingWindows(Pieces(histories, 4.0), histories, parts, 6, positions=40):
+def test_windows_are_ranges_of_the_history_with_its_likes(histories: Histories) -> None:
+    split = LeaveOneOut()(histories)
+    for batch in TrainingWindows(Windows(histories, 4.0), histories, split, 6, positions=40):
         for row, liked, length, user in zip(batch.items, batch.liked, batch.lengths, batch.users, strict=True):
-            start, end = histories.offsets[user - 1], parts.train_ends[user - 1]
-            pieces = [
+            start, end = histories.offsets[user - 1], split.train_ends[user - 1]
+            places = [
                 place
                 for place in range(start, end - length + 1)
                 if histories.items[place : place + length].tolist() == row[:length].tolist()
                 and (histories.ratings[place : place + length] >= 4).tolist() == liked[:length].tolist()
             ]
-            assert pieces
+            assert places
 
 
 @pytest.mark.parametrize(("max_length", "positions"), [(1, 1), (3, 2), (5, 40), (50, 23), (50, 100_000)])
-def test_every_epoch_has_the_number_of_batches_that_a_schedule_was_told(
-    histories: Histories, max_length: int, positions: int
-) -> None:
-    windows = TrainingWindows(Pieces(histories, 4.0), histories, LeaveOneOut()(histories), max_length, positions)
+def test_each_epoch_has_the_same_number_of_batches(histories: Histories, max_length: int, positions: int) -> None:
+    windows = TrainingWindows(Windows(histories, 4.0), histories, LeaveOneOut()(histories), max_length, positions)
     for _ in range(5):
         batches = list(windows)
         assert len(batches) == len(windows)
         assert all(len(batch.lengths) for batch in batches)
 
 
-def test_borders_are_redrawn(histories: Histories) -> None:
+def test_borders_are_drawn_again_in_each_epoch(histories: Histories) -> None:
     torch.manual_seed(0)
-    windows = TrainingWindows(Pieces(histories, 4.0), histories, LeaveOneOut()(histories), 5, positions=1000)
+    windows = TrainingWindows(Windows(histories, 4.0), histories, LeaveOneOut()(histories), 5, positions=1000)
     starts = {tuple(sorted(windows._windows()[1].tolist())) for _ in range(20)}
     assert len(starts) == 5
 
 
 @pytest.mark.parametrize("max_length", [3, 50])
-def test_a_measured_event_comes_with_all_that_was_before_it(histories: Histories, max_length: int) -> None:
-    parts = LeaveOneOut()(histories)
-    batches = list(EvaluationHistories(Pieces(histories, 4.0), histories, parts, "test", max_length, positions=20))
+def test_a_target_comes_with_all_events_before_it(histories: Histories, max_length: int) -> None:
+    split = LeaveOneOut()(histories)
+    batches = list(EvaluationHistories(Windows(histories, 4.0), histories, split, "test", max_length, positions=20))
     found = {}
     for batch in batches:
         assert batch.targets is not None
@@ -86,7 +84,7 @@ def test_a_measured_event_comes_with_all_that_was_before_it(histories: Histories
         assert (target, seen) == (events[-1], sorted(events[:-1]))
 
 
-def test_a_batch_holds_about_the_positions_asked_for() -> None:
+def test_a_batch_has_at_most_the_requested_positions() -> None:
     lengths = sorted(np.random.default_rng(0).integers(1, 90, 301).tolist(), reverse=True)
     sizes = batch_sizes(lengths, 100)
     assert sum(sizes) == 301

@@ -1,4 +1,4 @@
-"""Losses against the plain equation, values and gradients."""
+"""Losses compared with the plain equation, values and gradients."""
 
 import pytest
 import torch
@@ -34,24 +34,24 @@ def test_full_softmax_is_cross_entropy(
         torch.testing.assert_close(mine, other)
 
 
-def test_full_softmax_survives_large_scores() -> None:
+def test_full_softmax_of_large_scores_is_finite() -> None:
     hidden, table = torch.full((2, 3), 100.0), torch.full((5, 3), 100.0)
     table[2] = -100.0
     loss = FullSoftmax()(hidden, torch.tensor([1, 3]), table)
     torch.testing.assert_close(loss, torch.tensor(3.0).log())
 
 
-def test_no_piece_of_scores_is_larger_than_256_megabytes() -> None:
+def test_a_chunk_of_scores_has_at_most_256_megabytes() -> None:
     assert losses.CHUNK * 4 <= 256 << 20
 
 
 @pytest.mark.parametrize("loss", [FullSoftmax(), SampledSoftmax(3), BinaryCrossEntropy(), GeneralizedBCE(3)])
-def test_no_position_gives_zero_and_one_item_a_number(loss: ItemLoss) -> None:
+def test_no_position_gives_zero_and_one_item_a_finite_loss(loss: ItemLoss) -> None:
     assert loss(torch.zeros(0, E), torch.zeros(0, dtype=torch.long), torch.randn(ITEMS + 1, E)) == 0.0
     assert loss(torch.randn(2, E), torch.ones(2, dtype=torch.long), torch.randn(2, E)).isfinite()
 
 
-def test_sampled_softmax_is_the_softmax_of_what_was_drawn(
+def test_sampled_softmax_equals_the_softmax_of_the_drawn_items(
     inputs: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hidden, targets, table = inputs
@@ -64,7 +64,7 @@ def test_sampled_softmax_is_the_softmax_of_what_was_drawn(
     torch.testing.assert_close(SampledSoftmax(4)(hidden, targets, table), torch.stack(each).mean())
 
 
-def test_binary_losses_are_their_equations(
+def test_binary_losses_equal_their_equations(
     inputs: tuple[Tensor, Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hidden, targets, table = inputs
@@ -84,7 +84,7 @@ def test_binary_losses_are_their_equations(
         torch.testing.assert_close(loss(hidden, targets, table), torch.stack(each).mean())
 
 
-def test_negatives_are_drawn_evenly_and_never_are_the_target() -> None:
+def test_negatives_are_uniform_and_never_the_target() -> None:
     torch.manual_seed(0)
     table = torch.eye(5, dtype=torch.float64, requires_grad=True)
     hidden = torch.zeros(4000, 5, dtype=torch.float64)

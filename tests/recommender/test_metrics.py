@@ -1,13 +1,10 @@
-"""Metrics against slow loops that follow their definition."""
+"""Ranking protocols, coverage and popularity."""
 
-import numpy as np
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
 
 from suite.errors import UserError
-from suite.metrics.auroc import grouped_auroc
-from tasks.recommender.metrics import beyond_accuracy, find_protocol
+from tasks.recommender.metrics import find_protocol, list_metrics
 
 
 def test_sampled_candidates_are_100_that_were_never_seen() -> None:
@@ -27,29 +24,12 @@ def test_sampled_candidates_are_100_that_were_never_seen() -> None:
     assert (protocol(distinct, targets, (rows[:0], seen[:0])) - expected).abs().max() < 20
 
 
-def test_unknown_protocols_are_refused() -> None:
+def test_unknown_protocols_raise_an_error() -> None:
     with pytest.raises(UserError, match="Did you mean 'sampled100'"):
         find_protocol("sampled10")
 
 
 def test_coverage_and_popularity() -> None:
     popularity = torch.tensor([0, 10, 5, 0, 1])
-    told = beyond_accuracy([torch.tensor([[1, 2]]), torch.tensor([[1, 4]])], popularity, 2)
-    assert told == {"coverage@2": 0.75, "popularity@2": pytest.approx((1 + 0.5 + 1 + 0.1) / 4)}
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_auc_is_scikit_learns(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    scores, liked = random.integers(0, 9, 200) / 9.0, random.random(200) < 0.4
-    users = random.integers(0, 12, 200)
-    users[:3] = [90, 91, 91]  # too few to compare
-    liked[1:3] = True
-    tensors = torch.from_numpy(scores), torch.from_numpy(liked), torch.from_numpy(users)
-    everyone = torch.zeros(200, dtype=torch.long)
-    assert grouped_auroc(*tensors[:2], everyone, undefined=0.5) == pytest.approx(roc_auc_score(liked, scores))
-    each = [(roc_auc_score(liked[users == u], scores[users == u]), (users == u).sum()) for u in range(12)]
-    assert grouped_auroc(*tensors, undefined=0.5) == pytest.approx(
-        sum(a * n for a, n in each) / sum(n for _, n in each)
-    )
-    assert grouped_auroc(tensors[0], torch.ones(200, dtype=torch.bool), everyone, undefined=0.5) == 0.5
+    metrics = list_metrics(torch.tensor([[1, 2], [1, 4]]), popularity)
+    assert metrics == {"coverage@2": 0.75, "popularity@2": pytest.approx((1 + 0.5 + 1 + 0.1) / 4)}

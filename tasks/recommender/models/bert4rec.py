@@ -1,4 +1,4 @@
-"""BERT4Rec: self-attention in both directions, trained on hidden items."""
+"""BERT4Rec: self-attention in both directions, trained to predict masked items."""
 
 # B sequences, L events, E model width
 
@@ -9,20 +9,25 @@ import torch
 from torch import Tensor
 
 from suite.attention.choices.patterns import Full
-from tasks.recommender.models.sasrec import Pairs, SequenceEncoder
+from tasks.recommender.models.sequence_encoder import Pairs, SequenceEncoder
+
+LAST_ONLY = 0.1  # probability that only the last item of a sequence is masked
 
 
 class BERT4Rec(SequenceEncoder):
-    """Some items are hidden and told from both sides; what comes next is a hidden item at the end.
+    """Predicts masked items from both sides; the next item is a masked item at the end (Sun et al. 2019).
 
-    While training, every item is hidden with probability ``mask_probability``; of one row in ten the last alone, as in
-    use (Sun et al. 2019, sections 3.5 and 3.6). The item I + 1 stands for a hidden one. Padding is masked away.
+    In training, every item is masked with probability ``mask_probability``; in one sequence of ten only the last item
+    is, as in prediction (sections 3.5 and 3.6). Item I + 1 replaces a masked item. Padding is masked out.
 
     Args:
-        mask_probability: of an item, while training.
-        num_items, max_length, popularity, attention, dropout, and the rest in ``shape``: as ``SequenceEncoder``.
+        mask_probability: probability that an item is masked in training.
+        num_items, max_length, popularity, attention, dropout, and those in ``shape``: as ``SequenceEncoder``.
 
-    Shape: items (B, L) ints, 0 = padding behind -> hidden (B, L, E).
+    Shape: items (B, L) ints, padded at the end with 0 -> hidden (B, L, E).
+
+    Raises:
+        ValueError: if ``mask_probability`` is not between 0 and 1, and as ``SequenceEncoder``.
     """
 
     pattern = Full
@@ -40,35 +45,31 @@ class BERT4Rec(SequenceEncoder):
     ) -> None:
         super().__init__(num_items, max_length, popularity, attention, dropout=dropout, **shape)
         if not 0.0 < mask_probability < 1.0:
-            raise ValueError(f"mask_probability must lie between 0 and 1, got {mask_probability}")
+            raise ValueError(f"mask_probability must be between 0 and 1, got {mask_probability}")
         self.mask_probability = mask_probability
         self.mask_item = num_items + 1
 
-    def forward(self, items: Tensor) -> Tensor:
-        """Encode histories, some of whose items may be hidden."""
-        mask = (items != 0)[:, None, None]
-        x = self.embed(items)
-        for block in self.blocks:
-            x = block(x, mask=mask)
-        return self.norm(x)
+    def mask(self, items: Tensor) -> Tensor:
+        """True for the keys that are not padding, (B, 1, 1, L)."""
+        return (items != 0)[:, None, None]
 
     def training_pairs(self, items: Tensor, lengths: Tensor) -> Pairs:
-        """Hide some items, and ask for them."""
+        """Mask some items; the masked items are the targets."""
         rows = torch.arange(len(items), device=items.device)
-        hide = torch.rand(items.shape, device=items.device) < self.mask_probability
-        hide &= (torch.rand(len(items), 1, device=items.device) >= 0.1) & (items != 0)
-        none = ~hide.any(1)
-        hide[rows[none], lengths[none] - 1] = True  # a row without a hidden item would teach nothing
-        hidden = self(items.masked_fill(hide, self.mask_item))
-        return Pairs(hidden[hide], items[hide])
+        masked = torch.rand(items.shape, device=items.device) < self.mask_probability
+        masked &= (torch.rand(len(items), 1, device=items.device) >= LAST_ONLY) & (items != 0)
+        none = ~masked.any(1)
+        masked[rows[none], lengths[none] - 1] = True  # a sequence without a masked item has no loss
+        hidden = self(items.masked_fill(masked, self.mask_item))
+        return Pairs(hidden[masked], items[masked])
 
     def place_of_answer(self, lengths: Tensor) -> Tensor:
-        """Behind the last event."""
+        """The position after the last event."""
         return lengths.clamp(min=1)
 
     def last(self, items: Tensor, lengths: Tensor) -> Tensor:
-        """The state of a hidden item behind each history."""
+        """The state of a masked item after each history."""
         rows = torch.arange(len(items), device=items.device)
-        room = torch.cat([items, torch.zeros_like(items[:, :1])], dim=1)
-        room[rows, lengths] = self.mask_item
-        return self(room)[rows, lengths]
+        extended = torch.cat([items, torch.zeros_like(items[:, :1])], dim=1)
+        extended[rows, lengths] = self.mask_item
+        return self(extended)[rows, lengths]

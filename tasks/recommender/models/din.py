@@ -1,6 +1,6 @@
-"""DIN: how likely a user likes an item, from the events of the past that matter to this item."""
+"""DIN: the probability that a user likes an item, from attention of the item to the user's past events."""
 
-# B sequences, L events, T candidates, E width, I items (0 is padding), U users (0 is nobody we know), G genres
+# B sequences, L events, T candidates, E width, I items (0 is padding), U users (0 is an unknown user), G genres
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,38 +17,42 @@ from suite.attention.operators.dropout import dropout
 
 
 class ActivationUnit(Score):
-    """DIN's score: a small network sees both sides, their difference and their product.
+    """DIN's score: a small network of the query, the key, their difference and their product.
 
     score = w . act(W [query, key, query - key, query * key] + b)   (Zhou et al. 2018, section 4.3 and figure 2)
 
-    The paper's Dice is a SiLU here. Shape: as every score; ``attention.score`` of ``conf/attention/activation_unit``.
+    SiLU replaces the Dice of the paper. Shape: as every score. ``attention=activation_unit`` selects it.
     """
 
     def __init__(self, head_dim: int, hidden_dim: int = 36) -> None:
         super().__init__()
         self.hidden, self.out = nn.Linear(4 * head_dim, hidden_dim), nn.Linear(hidden_dim, 1)
 
-    def pairs(self, query: Tensor, key: Tensor) -> Tensor:  # noqa: D102
+    def pairs(self, query: Tensor, key: Tensor) -> Tensor:
         query, key = torch.broadcast_tensors(query, key)
         joined = torch.cat([query, key, query - key, query * key], dim=-1)
         return self.out(F.silu(self.hidden(joined)))[..., 0]
 
 
 class DIN(nn.Module):
-    """Deep interest network (Zhou et al. 2018), every event of a window a sample with the events before it.
+    """Deep interest network (Zhou et al. 2018): every event of a window is a sample, with the events before it as past.
 
     x_i = V[i] + mean over genres g of i of G[g];   key_j = x_j + R[liked_j]
-    interest = attend(query = x_candidate, keys and values = key_1 ... key_{t-1}, and one that stands for no past)
+    interest = attend(query = x_candidate, keys and values = key_0 (learned, for an empty past), ..., key_{t-1})
     logit = MLP [interest, x_candidate, interest * x_candidate, sum of traits of the user]
 
-    The paper adds the keys up with unnormalised weights; here the alignment is the core's choice (softmax).
+    The paper sums the keys with unnormalized weights; here the alignment of ``attention`` (softmax) normalizes them. No
+    user id is a feature, so new users can be scored.
 
     Args:
-        num_items, genres (I lists), traits (U lists of text): from the data; no id of a user, so a new one is served.
-        attention: the choices of ``suite.attention.build``; the pattern is joined with ``Causal``.
-        embed_dim, hidden_dim, dropout: E, width of the MLP, and dropout of its input and hidden layer.
+        num_items, popularity (I + 1,), genres (I lists), traits (U lists of text): from the data.
+        attention: config of ``suite.attention.build.build_attention``; its pattern is joined with ``Causal``.
+        embed_dim, hidden_dim, dropout: E, width of the MLP, and dropout of its input and its hidden layer.
 
-    Shape: items, liked (B, L), users (B,) -> logits (B, L), one for every event, from those before it.
+    Shape: items, liked (B, L), users (B,) -> logits (B, L), one for every event, from the events before it.
+
+    Raises:
+        ValueError: if dropout is outside [0, 1).
     """
 
     genre_weights: Tensor
@@ -85,17 +89,17 @@ class DIN(nn.Module):
         self.mlp_in, self.mlp_out = nn.Linear(4 * embed_dim, hidden_dim), nn.Linear(hidden_dim, 1)
 
     def forward(self, items: Tensor, liked: Tensor, users: Tensor) -> Tensor:
-        """The logit of liking, for every event of every window."""
+        """The logit that the user likes the item, for every event of every window."""
         x = self.embed(items)
         past = self.past(x, liked)[:, :-1]
         return self.answer(x, self.attention(x[:, None], past[:, None], past[:, None]).context[:, 0], users)
 
     def ask(self, items: Tensor, liked: Tensor, lengths: Tensor, users: Tensor, candidates: Tensor) -> Tensor:
-        """The logits of candidates (B, T) after the histories (B, L): the same as if each were the next event."""
+        """The logits of candidates (B, T) after the histories (B, L), as if each candidate were the next event."""
         past = self.past(self.embed(items), liked)
         x = self.embed(candidates)
         real = torch.arange(past.shape[1], device=items.device) <= lengths[:, None]
-        pattern, self.attention.pattern = self.attention.pattern, Full()  # every candidate stands behind the history
+        pattern, self.attention.pattern = self.attention.pattern, Full()  # candidates come after all events
         try:
             context = self.attention(x[:, None], past[:, None], past[:, None], mask=real[:, None, None]).context[:, 0]
         finally:
@@ -103,41 +107,41 @@ class DIN(nn.Module):
         return self.answer(x, context, users)
 
     def embed(self, items: Tensor) -> Tensor:
-        """Items with their genres, (...) -> (..., E)."""
+        """The sum of item and genre embeddings, (...) -> (..., E)."""
         return self.items(items) + self.genres(self.genre_weights[items])
 
     def past(self, x: Tensor, liked: Tensor) -> Tensor:
-        """Keys and values (B, L + 1, E): no past, then every event with the user's reaction."""
+        """Return keys and values (B, L + 1, E): the learned key of an empty past, then each event with its reaction."""
         start = self.no_past.expand(len(x), 1, -1)
         return torch.cat([start, x + self.reaction(liked.long())], dim=1)
 
     def answer(self, x: Tensor, interest: Tensor, users: Tensor) -> Tensor:
-        """Logits from candidates and interest (B, T, E)."""
+        """Logits (B, T) from candidates and interest (B, T, E)."""
         person = self.traits(self.trait_codes[users]).sum(1)[:, None].expand_as(x)
         joined = dropout(torch.cat([interest, x, interest * x, person], dim=-1), self.dropout, self.training)
         hidden = dropout(F.silu(self.mlp_in(joined)), self.dropout, self.training)
         return self.mlp_out(hidden)[..., 0]
 
     def scores(self, items: Tensor, lengths: Tensor) -> Tensor:
-        """Logits of liking of all items after each history (taken as liked, of a new user): (B, L) -> (B, I + 1)."""
+        """Logits of all items after each history, (B, L) -> (B, I + 1), for an unknown user who liked all events."""
         every = torch.arange(len(self.popularity), device=items.device)[None]
         rows = zip(items.split(1), lengths.split(1), strict=True)
         nobody = torch.zeros(1, dtype=torch.long, device=items.device)
         return torch.cat([self.ask(row, row > 0, length, nobody, every) for row, length in rows])
 
     def explain(self, items: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """``scores``, and how much the best item that is new attended to each event, (B, L)."""
+        """``scores``, and the attention of the best item outside the history to each event, (B, L)."""
         scores = self.scores(items, lengths)
         best = scores.scatter(1, items, -torch.inf).index_fill(1, torch.zeros(1, dtype=torch.long), -torch.inf)
         nobody = torch.zeros(len(items), dtype=torch.long, device=items.device)
         with capture_weights(self) as maps:
             self.ask(items, items > 0, lengths, nobody, best.argmax(1, keepdim=True))
-        weights = maps["attention"][-1][:, 0, 0, 1:]  # without the key that stands for no past
+        weights = maps["attention"][-1][:, 0, 0, 1:]  # without the key of an empty past
         return scores, weights
 
 
 def _mean_of_genres(genres: Sequence[Sequence[int]], num_items: int) -> Tensor:
-    """Weights (I + 1, G) whose product with an embedding is the mean over an item's genres."""
+    """Weights (I + 1, G) whose product with an embedding is the mean over the genres of an item."""
     width = 1 + max((number for numbers in genres for number in numbers), default=0)
     weights = torch.zeros(num_items + 1, width)
     for item, numbers in enumerate(genres, start=1):
@@ -147,7 +151,7 @@ def _mean_of_genres(genres: Sequence[Sequence[int]], num_items: int) -> Tensor:
 
 
 def _codes(traits: Sequence[Sequence[str]]) -> Tensor:
-    """A number for every trait of every user, (U + 1, columns); row 0 and code 0 stand for what is not known."""
+    """The number of every trait of every user, (U + 1, columns); row 0 is an unknown user, code 0 an unknown trait."""
     columns = list(zip(*traits, strict=True)) or [()]
     names = sorted({(place, value) for place, column in enumerate(columns) for value in column})
     code = {name: number for number, name in enumerate(names, start=1)}

@@ -1,4 +1,4 @@
-"""MovieLens: the original 100K files, the same rows from a wheel, and 1M in the form of SASRec's authors."""
+"""MovieLens 100K from the original files or a wheel, and MovieLens 1M in the format of SASRec's authors."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from suite.data.resolve import resolve
-from suite.data.source import Resolved, Source
+from suite.data.readers import SourceReader
+from suite.data.source import Resolved
 from suite.errors import UserError
 from tasks.recommender.histories import Histories
 
@@ -18,21 +18,15 @@ GENRES = (
 )  # fmt: skip
 
 
-class MovieLens100K:
-    """100,000 ratings of 943 users and 1,682 films, with titles, genres, and age, gender and occupation of users.
+class MovieLens100K(SourceReader):
+    """Reader of 100,000 ratings of 943 users and 1,682 films, with titles, genres, and age, gender, job of users.
 
-    Reads u.data, u.item and u.user, or the same from RecBole's wheel (.inter, .item, .user): one content hash.
+    It reads u.data, u.item and u.user, or the .inter, .item and .user files of RecBole's wheel; both have the same
+    content hash.
     """
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def resolve(self, data_dir: Path | str) -> Resolved:
-        """Find or fetch the files; raises UserError where that fails."""
-        return resolve(self.source, data_dir)
-
     def read(self, files: Resolved) -> Histories:
-        """The histories, in either form."""
+        """Read the histories from either format."""
         wheel = files.kind == "wheel"
         names = ("ml-100k.inter", "ml-100k.item", "ml-100k.user") if wheel else ("u.data", "u.item", "u.user")
         rows, films, people = (_rows(files.path(name), wheel, name) for name in names)
@@ -48,38 +42,31 @@ class MovieLens100K:
         )
 
     def options(self) -> dict[str, Any]:
-        """What belongs in the provenance beside the files."""
+        """Return what the histories depend on besides the files."""
         return {"order": "by time, ties as in the file"}
 
 
-class SasrecFile:
-    """Pairs ``user item``, one line each, a user's in time order: the form of SASRec's authors."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def resolve(self, data_dir: Path | str) -> Resolved:
-        """Find the file; raises UserError where that fails."""
-        return resolve(self.source, data_dir)
+class SasrecFile(SourceReader):
+    """Reader of lines ``user item``, in time order for each user: the format of SASRec's authors."""
 
     def read(self, files: Resolved) -> Histories:
-        """The histories; the times are places in the file."""
+        """Read the histories; times are row numbers."""
         pairs = np.loadtxt(files.path(next(iter(self.source.files))), dtype=np.int64, ndmin=2)
         return Histories.from_events(pairs[:, 0].astype(str), pairs[:, 1].astype(str))
 
     def options(self) -> dict[str, Any]:
-        """What belongs in the provenance beside the file."""
+        """Return what the histories depend on besides the file."""
         return {"order": "as in the file"}
 
 
 def _rows(path: Path, wheel: bool, name: str) -> list[list[str]]:
-    """The cells of a file in the one form or the other."""
+    """Return the cells of a file in either format."""
     text = path.read_text(encoding="utf-8" if wheel else "latin-1")
     lines = [line for line in text.split("\n") if line][1 if wheel else 0 :]
     mark = "\t" if wheel or name == "u.data" else "|"
     rows = [line.split(mark) for line in lines]
     if not rows or len({len(row) for row in rows}) != 1:
-        raise UserError(f"{path} is cut off or changed: its lines differ in their number of columns. Fetch it again.")
+        raise UserError(f"{path} is truncated or changed: its lines have different numbers of columns. Delete it")
     return rows
 
 
@@ -89,7 +76,7 @@ def _from_original(films: list[list[str]]) -> tuple[dict[str, str], dict[str, tu
 
 
 def _from_wheel(films: list[list[str]]) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
-    """The wheel keeps the year apart and spells the one unknown film in its own way."""
+    """Return titles and genres; the wheel has the year in a column and another spelling of the one unknown film."""
     titles = {item: "unknown" if title == "unkonwn" else f"{title.strip()} ({year})" for item, title, year, _ in films}
     return titles, {row[0]: tuple(sorted(GENRES.index(word) for word in row[3].split())) for row in films}
 

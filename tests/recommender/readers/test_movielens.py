@@ -1,4 +1,4 @@
-"""MovieLens in its two forms is one data set."""
+"""MovieLens: the original files and the wheel give the same histories."""
 
 import hashlib
 from pathlib import Path
@@ -11,7 +11,7 @@ from suite.training.build import build_data, instantiate
 
 
 def test_the_original_files_and_the_wheel_have_one_content_hash(data_dir: Path, tmp_path: Path) -> None:
-    """The wheel's files are rebuilt from the original ones, byte for byte, and read."""
+    """The files of the wheel are rebuilt from the original files, byte for byte, and read."""
     data = instantiate(compose(["task=recommender"])["data"], "data")
     raw = data_dir / "ml-100k"
     rows = [line.split("|") for line in (raw / "u.item").read_text(encoding="latin-1").split("\n") if line]
@@ -41,9 +41,9 @@ def test_the_original_files_and_the_wheel_have_one_content_hash(data_dir: Path, 
     assert local.traits[0] == ("age group 1", "M", "technician")
 
 
-def test_ml_1m_is_read_whole(data_dir: Path) -> None:
+def test_ml_1m_has_the_published_sizes(data_dir: Path) -> None:
     data = build_data(compose(["task=recommender", "data=recommender/ml-1m", f"data.dir={data_dir}"]))
-    told = data.provenance()
-    assert (told["num_users"], told["num_items"], told["num_events"]) == (6040, 3416, 999_611)
-    assert (told["num_val"], told["num_test"], told["num_train"]) == (6040, 6040, 999_611 - 3 * 6040)
+    found = data.provenance()
+    assert (found["num_users"], found["num_items"], found["num_events"]) == (6040, 3416, 999_611)
+    assert (found["num_val"], found["num_test"], found["num_train"]) == (6040, 6040, 999_611 - 3 * 6040)
     assert np.diff(data.histories.offsets).min() >= 3
