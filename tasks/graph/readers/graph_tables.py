@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from suite.data.cells import as_text
 from suite.data.class_names import sort_names
 from suite.data.own_files import own_files
 from suite.data.per_class_split import PerClassSplit
 from suite.data.source import Resolved
-from suite.data.tables import Table, TableFormat, as_number, as_text, read_table
+from suite.data.tables import Table, read_table
 from suite.errors import UserError
 from tasks.graph.arrays import in_both_directions
 from tasks.graph.features import SparseFeatures
@@ -67,7 +68,7 @@ class GraphTables:
 
     def read(self, files: Resolved) -> Graph:
         """Read both files. Raises UserError, naming file, row and column, for what cannot be read."""
-        table = read_table(self.nodes, TableFormat(strip=True))
+        table = read_table(self.nodes)
         numbers = self._numbers(table)
         class_names, labels = _classes(table.column(self.label_column, "data.label_column"))
         features = SparseFeatures.from_dense(self._features(table))
@@ -83,8 +84,7 @@ class GraphTables:
     def _numbers(self, table: Table) -> dict[str, int]:
         """Return the number of each node by id, in the order of the table."""
         numbers: dict[str, int] = {}
-        for row, cell in enumerate(table.column(self.id_column, "data.id_column")):
-            node = as_text(cell, table.place(row, self.id_column))
+        for row, node in enumerate(table.texts(self.id_column, "data.id_column")):
             if node in numbers:
                 raise UserError(
                     f"{table.place(row, self.id_column)}: the id {node!r} is already used in {table.unit} "
@@ -100,21 +100,20 @@ class GraphTables:
             raise UserError(f"{table.path} has no feature columns, only {self.id_column} and {self.label_column}")
         matrix = np.empty((len(table), len(names)), dtype=np.float64)
         for column, name in enumerate(names):
-            for row, cell in enumerate(table.columns[name]):
-                place = table.place(row, name)
-                matrix[row, column] = as_number(cell, place)
-                if abs(matrix[row, column]) > LARGEST:
-                    raise UserError(f"{place}: {cell!r} is not finite in float32")
+            matrix[:, column] = table.floats(name, "data.nodes")
+            outside = np.flatnonzero(np.abs(matrix[:, column]) > LARGEST)
+            if len(outside):
+                row = int(outside[0])
+                raise UserError(f"{table.place(row, name)}: {table.columns[name][row]!r} is not finite in float32")
         return matrix
 
     def _edges(self, numbers: dict[str, int]) -> np.ndarray:
         """Return edges (2, M) as node numbers."""
-        table = read_table(self.edges, TableFormat(strip=True))
+        table = read_table(self.edges)
         ends = np.empty((2, len(table)), dtype=np.int64)
         columns = (self.source_column, "data.source_column"), (self.target_column, "data.target_column")
         for end, (name, option) in enumerate(columns):
-            for row, cell in enumerate(table.column(name, option)):
-                node = as_text(cell, table.place(row, name))
+            for row, node in enumerate(table.texts(name, option)):
                 if node not in numbers:
                     raise UserError(
                         f"{table.place(row, name)}: there is no node {node!r} in {self.nodes}. "
@@ -126,7 +125,7 @@ class GraphTables:
 
 def _classes(cells: Sequence[Any]) -> tuple[list[str], np.ndarray]:
     """Return the sorted class names and the class of each node (N,); -1 where the label is empty."""
-    labels = ["" if cell is None else as_text(cell, "label") for cell in cells]
+    labels = ["" if cell is None or cell != cell else as_text(cell, "label") for cell in cells]
     names = sort_names(label for label in labels if label)
     number = {name: i for i, name in enumerate(names)} | {"": -1}
     return names, np.array([number[label] for label in labels], dtype=np.int64)

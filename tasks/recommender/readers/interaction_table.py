@@ -2,7 +2,6 @@
 
 # N rows
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from suite.data.own_files import own_files
 from suite.data.readers import OwnFileReader
 from suite.data.source import Resolved
-from suite.data.tables import Table, TableFormat, as_text, read_table
+from suite.data.tables import Table, TableFormat, read_table
 from suite.errors import UserError, did_you_mean
 from tasks.recommender.histories import Histories, k_core
 
@@ -81,7 +80,9 @@ class InteractionTable(OwnFileReader):
         """Read the file. Raises UserError, naming file, row and column, for what cannot be read."""
         table = self._table()
         users, items = (self._ids(table, kind) for kind in ("user", "item"))
-        times, ratings = (self._numbers(table, kind) for kind in ("time", "rating"))
+        time, rating = (self._find(table, kind) for kind in ("time", "rating"))
+        times = None if time is None else table.times(time, "data.time_column")
+        ratings = None if rating is None else table.floats(rating, "data.rating_column")
         keep, dropped = np.ones(len(table), dtype=bool), {}
         if self.min_rating is not None:
             if ratings is None:
@@ -101,7 +102,7 @@ class InteractionTable(OwnFileReader):
         atomic = self.path.suffix.lower() == ".inter"
         separator = "\t" if self.separator is None and atomic else self.separator
         quotes = separator in (None, ",", ";") and self.path.suffix.lower() != ".tsv"
-        form = TableFormat(delimiter=separator, header=self.header, quotes=quotes, strip=True)
+        form = TableFormat(delimiter=separator, header=self.header, quotes=quotes)
         table = read_table(self.path, form)
         if not len(table):
             raise UserError(f"{self.path} has no interactions")
@@ -129,26 +130,11 @@ class InteractionTable(OwnFileReader):
     def _ids(self, table: Table, kind: str) -> np.ndarray:
         """Return a column of ids as text, (N,)."""
         name = str(self._find(table, kind))
-        ids = ["" if cell is None else as_text(cell, "") for cell in table.columns[name]]
+        ids = table.texts(name, f"data.{kind}_column")
         if "" in ids:
             place = table.place(ids.index(""), name)
             raise UserError(f"{place}: no {kind}; each interaction needs a user and an item")
         return np.array(ids)
-
-    def _numbers(self, table: Table, kind: str) -> np.ndarray | None:
-        """Return a column as numbers (N,), dates as seconds since 1970; None if there is no such column."""
-        name = self._find(table, kind)
-        if name is None:
-            return None
-        cells = table.columns[name]
-        numbers = _as_numbers(cells)
-        wrong = np.flatnonzero(~np.isfinite(numbers))
-        if len(wrong):
-            row = int(wrong[0])
-            raise UserError(
-                f"{table.place(row, name)}: {cells[row]!r} is neither a number nor a date. Correct or remove the row"
-            )
-        return numbers
 
     def _titles(self, item_ids: tuple[str, ...]) -> tuple[str, ...]:
         """Return the title of each item; its id if the file has no title."""
@@ -156,25 +142,5 @@ class InteractionTable(OwnFileReader):
         table = read_table(self.titles)
         if not {"item", "title"} <= set(table.columns):
             raise UserError(f"{self.titles} needs the columns item and title; it has {', '.join(table.columns)}")
-        titles = dict(zip(map(str, table.columns["item"]), table.columns["title"], strict=True))
-        return tuple(str(titles.get(item, item)) for item in item_ids)
-
-
-def _as_numbers(cells: Sequence[Any]) -> np.ndarray:
-    """Return numbers, or dates as seconds since 1970; NaN for cells that are neither if the column mixes them."""
-    try:
-        return np.array(cells, dtype=np.float64)
-    except (TypeError, ValueError):
-        pass
-    try:
-        return np.array(cells, dtype="datetime64[us]").astype(np.float64) / 1e6
-    except (TypeError, ValueError):
-        return np.array([_number(cell) for cell in cells])
-
-
-def _number(cell: Any) -> float:
-    """Return a cell as a number; NaN if it is not a number."""
-    try:
-        return float(cell)
-    except (TypeError, ValueError):
-        return float("nan")
+        titles = dict(zip(*(table.texts(name, "data.titles") for name in ("item", "title")), strict=True))
+        return tuple(titles.get(item, item) for item in item_ids)
