@@ -32,8 +32,10 @@ def test_every_preset_builds_a_graph_data_module(name: str, tmp_path: Path):
 
 def test_every_loader_yields_the_one_batch():
     data = build_preset("graph/synthetic")
-    for loader in (data.train_dataloader(), *map(data.split_dataloader, SPLITS)):
-        assert [batch is data.batch for batch in loader] == [True]
+    assert [batch is data.batch for batch in data.train_dataloader()] == [True]
+    for split in SPLITS:
+        (batch,) = data.split_dataloader(split)
+        assert (batch.evaluated, batch.features is data.batch.features) == (split, True)
 
 
 def test_provenance_records_origin_licence_and_hashes(cora: Planetoid, data_dir: Path):
