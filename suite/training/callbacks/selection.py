@@ -23,10 +23,19 @@ class Verdict(NamedTuple):
 
 
 class Rule(Protocol):
-    """Decides about the metrics of each round of validation, in order."""
+    """Decides about the metrics of each round of validation, in order, and has a state that is saved."""
 
     def judge(self, metrics: Mapping[str, float]) -> Verdict:
         """Return the decision about this round, compared with the rounds before."""
+        ...
+
+    def state_dict(self) -> dict[str, float]:
+        """Return the best values so far."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Restore the best values so far."""
+        ...
 
 
 class Best:
@@ -51,6 +60,14 @@ class Best:
         self.best = max(self.best, value)
         return Verdict(better, better)
 
+    def state_dict(self) -> dict[str, float]:
+        """Return the best value so far."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Restore the best value so far."""
+        self.best = state["best"]
+
 
 class JointBest:
     """Selects by accuracy and loss together, as Velickovic et al. (2018, section 3.3) do in their code of GAT.
@@ -73,6 +90,14 @@ class JointBest:
         self.highest = max(self.highest, metrics[self.maximize])
         self.lowest = min(self.lowest, metrics[self.minimize])
         return Verdict(high or low, high and low)
+
+    def state_dict(self) -> dict[str, float]:
+        """Return the best values so far."""
+        return {"highest": self.highest, "lowest": self.lowest}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Restore the best values so far."""
+        self.highest, self.lowest = state["highest"], state["lowest"]
 
 
 def _value(metrics: Mapping[str, float], name: str) -> float:
@@ -127,14 +152,15 @@ class Selection(pl.Callback):
             "best_round": self.best_round,
             "best_metrics": self.best_metrics,
             "best_state": self.best_state,
-            "rule": dict(vars(self.rule)),
+            "rule": self.rule.state_dict(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state of the selection."""
-        state = dict(state_dict)
-        vars(self.rule).update(state.pop("rule"))
-        vars(self).update(state)
+        self.rounds, self.without_progress = state_dict["rounds"], state_dict["without_progress"]
+        self.best_round, self.best_metrics = state_dict["best_round"], state_dict["best_metrics"]
+        self.best_state = state_dict["best_state"]
+        self.rule.load_state_dict(state_dict["rule"])
 
     def _stop_without_progress(self, trainer: pl.Trainer) -> None:
         if self.patience is not None and self.without_progress >= self.patience:

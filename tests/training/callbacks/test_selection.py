@@ -1,9 +1,11 @@
 """Which round is kept and when training stops."""
 
+from collections.abc import Callable
+
 import pytest
 
 from suite.errors import UserError
-from suite.training.callbacks.selection import Best, JointBest, Verdict
+from suite.training.callbacks.selection import Best, JointBest, Selection, Verdict
 
 
 def test_best_keeps_the_first_of_equals() -> None:
@@ -36,3 +38,15 @@ def test_an_unknown_metric_is_named_with_those_there_are() -> None:
 def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(UserError, match="'max' or 'min'"):
         Best("val/loss", "lowest")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", [lambda: Best("val/loss", "min"), JointBest])
+def test_a_resumed_selection_decides_as_the_first_one(make: Callable[[], Best | JointBest]) -> None:
+    rounds = [{"val/loss": loss, "val/accuracy": 1 / loss} for loss in (3.0, 2.0, 2.5, 1.0, 1.5)]
+    first, second = Selection(make(), 2), Selection(make(), 2)
+    for metrics in rounds[:3]:
+        first.rule.judge(metrics)
+    first.rounds, first.best_metrics = 3, rounds[1]
+    second.load_state_dict(first.state_dict())
+    assert second.state_dict() == first.state_dict()
+    assert [second.rule.judge(metrics) for metrics in rounds[3:]] == [first.rule.judge(x) for x in rounds[3:]]
