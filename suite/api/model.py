@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from suite.data.module import TaskData
     from suite.predictor import Predictor
     from suite.training.base_task_module import BaseTaskModule
-    from suite.training.task_module import TaskModule
 
 __all__ = ["Model", "load"]
 
@@ -127,10 +126,8 @@ class Model:
             )
         return found
 
-    def _measuring(self) -> "TaskModule":
-        from suite.training.task_module import TaskModule
-
-        if not isinstance(self.module, TaskModule):
+    def _measuring(self) -> Any:
+        if not hasattr(self.module, "metrics_of"):
             raise UserError(f"task={self.config['task_name']} is evaluated on splits only: {', '.join(SPLITS)}")
         return self.module
 

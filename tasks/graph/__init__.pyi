@@ -5,3 +5,4 @@ from .data import SyntheticGraphData as SyntheticGraphData
 from .data import TablesGraphData as TablesGraphData
 from .model import GraphAttentionNet as GraphAttentionNet
 from .module import NodeClassification as NodeClassification
+from .predict import NodePredictor as NodePredictor

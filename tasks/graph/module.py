@@ -1,5 +1,6 @@
 """The Lightning module of node classification on one graph."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import torch
@@ -73,6 +74,11 @@ class NodeClassification(BaseTaskModule):
         """Return the logits of all nodes, (N, C)."""
         logits: Tensor = self.net(batch.features, batch.edges).logits
         return logits
+
+    def metrics_of(self, batches: Iterable[GraphBatch]) -> dict[str, float]:
+        """Return loss and accuracy of the evaluated nodes of the first batch, without a Trainer."""
+        batch = next(iter(batches)).to(self.device)
+        return self.split_metrics(batch, batch.evaluated)
 
     def compute_loss(self, batch: GraphBatch) -> Tensor:
         """Cross-entropy of the training nodes, a scalar."""
