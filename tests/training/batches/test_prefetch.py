@@ -16,7 +16,7 @@ from suite.training.batches.prefetch import Prefetch
 from suite.training.config import RunConfig
 from suite.training.run import process as running
 from tests.training import forked
-from tests.training.callbacks.test_signals import begun, grouped
+from tests.training.callbacks.test_signals import begun, command
 from tests.training.forked import TASKS, children, resumed, together
 from tests.waiting import wait_until
 
@@ -119,6 +119,12 @@ def test_a_run_that_fails_or_stops_in_an_epoch_leaves_no_process(tmp_path: Path)
     assert children() <= before
     with pytest.raises(UserError, match="prefetch must be at least 0, got -1"):
         RunConfig.parse({**config, "prefetch": -1})
+
+
+def grouped(*words: str) -> None:
+    """Run ``attn`` in its own process group, as a shell runs each of its jobs."""
+    os.setpgrp()
+    command(*words)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
