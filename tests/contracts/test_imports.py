@@ -21,7 +21,7 @@ CORE = {
     "operators": "",
     "functional": "operators",
     "ragged": "operators",
-    "choices": "functional ragged",
+    "choices": "operators functional ragged",
     "edge_functional": "operators functional ragged choices",
     "compiled": "operators functional ragged choices edge_functional",
     "fast": "operators functional ragged choices edge_functional compiled",
