@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from suite.api.build import build_predictor
 from suite.config.compose import compose
 from suite.training.build import build_module
-from tasks.oct.predict import ScanPredictor
-from tasks.oct.synthetic import CLASSES, simulate
+from tasks.oct.simulation import CLASSES, simulate
 
 
 def main() -> None:
@@ -31,12 +31,12 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     number = 40 if options.quick else options.images
     facts = {"num_channels": 1, "height": 96, "width": 256, "view": "flat", "class_names": CLASSES, "num_lesions": 8}
-    net = build_module(compose(["experiment=oct/kermany"]), facts).net
+    config = compose(["experiment=oct/kermany"])
     pixels, _ = simulate(np.arange(20) % 4, 160, 512, np.random.RandomState(0))
     with tempfile.TemporaryDirectory() as folder:
         for place in range(number):
             Image.fromarray(pixels[place % 20]).save(Path(folder) / f"{place:05d}.jpeg")
-        predictor = ScanPredictor(net, facts)
+        predictor = build_predictor(config, build_module(config, facts), facts)
         half = number // 2
         started, peaks = time.perf_counter(), []
         for place, _ in enumerate(predictor.predict(predictor.read(folder)), start=1):

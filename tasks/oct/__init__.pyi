@@ -1,14 +1,14 @@
 from .augment import Augment as Augment
 from .calibration import BalancedBias as BalancedBias
 from .calibration import TemperatureScaling as TemperatureScaling
-from .data import FolderData as FolderData
+from .data import ClassFoldersData as ClassFoldersData
 from .data import KermanyData as KermanyData
 from .data import MedMnistData as MedMnistData
 from .data import PhantomData as PhantomData
-from .data import TableData as TableData
+from .data import ScanTableData as ScanTableData
 from .models.attention_cnn import AttentionCNN as AttentionCNN
-from .models.attention_cnn import MultipleInstance as MultipleInstance
 from .models.encoder import RegionEncoder as RegionEncoder
+from .models.multiple_instance import MultipleInstance as MultipleInstance
 from .models.vit import VisionTransformer as VisionTransformer
 from .module import ScanClassification as ScanClassification
 from .predict import ScanPredictor as ScanPredictor

@@ -1,4 +1,4 @@
-"""Augmentation of a whole batch at once; what a scan becomes depends on (seed, epoch, scan) and on nothing else."""
+"""Augmentation of a whole batch; the result for a scan depends on seed, epoch and scan only."""
 
 # B batch, C channels, H height, W width
 
@@ -11,10 +11,9 @@ from torch import Tensor
 
 
 class Draws:
-    """Random numbers by name: the k-th number of a scan in an epoch, whatever batch it came in.
+    """Random numbers: the k-th number of a scan in an epoch does not depend on its batch.
 
-    A counter is hashed (SplitMix64, Steele et al. 2014) instead of a stream being read, so there is no order to keep.
-    The numbers are put on ``device``, and are the same on every one.
+    They are hashes of a counter (SplitMix64, Steele et al. 2014), and are the same on each ``device``.
     """
 
     def __init__(self, seed: int, epoch: int, scans: np.ndarray, device: torch.device | str = "cpu") -> None:
@@ -24,7 +23,7 @@ class Draws:
         self._count = 0
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """One number for every scan, (B,) float32 in [low, high)."""
+        """Return one number for each scan, (B,) float32 in [low, high)."""
         self._count += 1
         with np.errstate(over="ignore"):
             bits = _mix(self._state + np.uint64(self._count) * _STEP) >> np.uint64(40)
@@ -43,26 +42,26 @@ def _mix(x: np.ndarray | np.uint64) -> np.ndarray:
 
 
 class Augmented(NamedTuple):
-    """``pixels`` (B, C, H, W) float32, ``lesions`` (B, H, W) uint8, moved alike."""
+    """Augmented ``pixels`` (B, C, H, W) float32, and ``lesions`` (B, H, W) uint8 with the same geometry."""
 
     pixels: Tensor
     lesions: Tensor
 
 
 class Augment:
-    """Random geometry and random light, each with a range of its own; 0 leaves it out.
+    """Random geometry and random intensities; 0 turns an augmentation off.
 
     Args:
         flip: probability of mirroring left and right.
-        shift: largest shift along either side, as a fraction of it.
-        zoom: largest change of either side's scale, as a fraction; the two sides are drawn apart.
+        shift: largest shift along each side, as a fraction of the side.
+        zoom: largest change of the scale of each side, as a logarithm; the two sides are independent.
         rotate: largest angle, in degrees.
-        still: share of the scans that are mirrored at most. What is moved is interpolated, and so a little blurred; a
-            network that saw nothing else would not know the sharp scans it is measured on.
+        still: fraction of the scans that are mirrored at most. Other scans are interpolated, hence slightly blurred;
+            the scans of evaluation are not.
         light: largest change of brightness, as a fraction of the full range.
         contrast: largest change of contrast around the scan's mean, as a fraction.
-        gamma: largest exponent by which grey values are bent, as log2: 1 is from the square root to the square.
-        erase: probability of blanking a rectangle of up to a third of either side.
+        gamma: largest exponent of the grey values, as log2: 1 is from the square root to the square.
+        erase: probability that a rectangle of up to a third of each side is erased.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Batches of scans, gathered from memory in one go and augmented in one go."""
+"""Batches of scans, gathered from memory and augmented as a whole."""
 
 # B scans of a batch, N samples (bags of scans), C channels, H height, W width
 
@@ -17,9 +17,13 @@ from tasks.oct.scans import Scans
 
 @dataclass(frozen=True)
 class ScanBatch:
-    """``pixels`` (B, C, H, W) float32 in 0..1; ``bags``, N segments of B scans; ``labels`` (N,); ``lesions`` (B, H, W).
+    """N samples. A sample is a bag: one scan, or all scans of a patient and class.
 
-    A sample is a bag: one scan, or all that a patient has of one class.
+    Args:
+        pixels: (B, C, H, W) float32 in 0..1.
+        bags: N segments of the B scans.
+        labels: class of each sample (N,).
+        lesions: (B, H, W) uint8, as in ``Scans``.
     """
 
     pixels: Tensor
@@ -31,7 +35,7 @@ class ScanBatch:
         return len(self.labels)
 
     def to(self, device: torch.device | str, **_: object) -> "ScanBatch":
-        """The same batch on another device; itself where it is there already."""
+        """Return the batch on ``device``."""
         device = torch.device(device)
         if self.labels.device == device:
             return self
@@ -41,7 +45,7 @@ class ScanBatch:
 
 @dataclass(frozen=True)
 class Bags:
-    """Which scans make each sample: bag n owns ``members[offsets[n] : offsets[n + 1]]``."""
+    """The scans of each sample: bag n has the scans ``members[offsets[n] : offsets[n + 1]]``."""
 
     members: np.ndarray
     offsets: np.ndarray
@@ -51,12 +55,12 @@ class Bags:
 
     @classmethod
     def single(cls, scans: np.ndarray) -> "Bags":
-        """Every scan a sample."""
+        """Return bags of one scan each."""
         return cls(scans, np.arange(len(scans) + 1))
 
     @classmethod
     def of_patients(cls, scans: np.ndarray, patients: np.ndarray, labels: np.ndarray) -> "Bags":
-        """All scans that a patient has of one class are a sample."""
+        """Return one bag for all scans of a patient and class."""
         order = np.lexsort((scans, labels[scans], patients[scans]))
         members = scans[order]
         keys = np.stack([np.unique(patients[members], return_inverse=True)[1], labels[members]])
@@ -64,17 +68,24 @@ class Bags:
         return cls(members, np.append(starts, len(members)))
 
     def gather(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The scans of the chosen bags, one bag behind the other, and their number in each."""
+        """Return the scans of the chosen bags, one bag after the other, and the number of scans of each."""
         lengths = np.diff(self.offsets)[chosen]
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         return self.members[np.repeat(self.offsets[:-1][chosen], lengths) + within], lengths
 
 
-class Batches:
-    """Batches of bags; with ``augment``, in an order of its own every epoch and augmented.
+class ScanBatches:
+    """Batches of bags; with ``augment`` they are augmented, and in a new order in each epoch.
 
-    Order and augmentation follow from ``seed``, the epoch and the scan alone, so that neither the size of batches nor
-    what ran before can change what becomes of a scan. The trainer sets the epoch; iterated without one, they count up.
+    Order and augmentation depend on ``seed``, the epoch and the scan only, not on the batch size or on earlier batches.
+    The trainer sets the epoch; otherwise each iteration is the next epoch.
+
+    Args:
+        scans: all scans.
+        bags: samples of these batches.
+        batch_size: number of samples in a batch.
+        augment: of the scans; None for none.
+        seed: of order and augmentation.
     """
 
     def __init__(
@@ -85,19 +96,19 @@ class Batches:
         self.epoch = 0
         self.pixels, self.lesions = torch.from_numpy(scans.pixels), torch.from_numpy(scans.lesions)
 
-    def to(self, device: torch.device | str) -> "Batches":
-        """The same batches, gathered and augmented on ``device``, to which all scans are moved once."""
+    def to(self, device: torch.device | str) -> "ScanBatches":
+        """Return the same batches, gathered and augmented on ``device``, to which all scans are moved once."""
         moved = copy(self)
         moved.pixels, moved.lesions = self.pixels.to(device), self.lesions.to(device)
         return moved
 
     @property
-    def batch_sampler(self) -> "Batches":
-        """Itself: where Lightning looks for ``set_epoch``."""
+    def batch_sampler(self) -> "ScanBatches":
+        """The object itself, since Lightning calls ``batch_sampler.set_epoch``."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that is iterated next."""
+        """Set the epoch of the next iteration."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -113,7 +124,7 @@ class Batches:
             yield self.batch(order[start : start + self.batch_size], epoch)
 
     def batch(self, chosen: np.ndarray, epoch: int = 0) -> ScanBatch:
-        """The chosen bags, in this order."""
+        """Return the chosen bags, in this order."""
         members, lengths = self.bags.gather(chosen)
         device, places = self.pixels.device, torch.from_numpy(members)
         pixels = self.pixels[places.to(device)].float().div_(255.0)

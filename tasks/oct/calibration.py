@@ -1,4 +1,4 @@
-"""From scores to probabilities that can be taken at their word: fitted on validation, kept with the weights."""
+"""Calibration of class scores; it is fitted to the validation split and saved with the weights."""
 
 # N samples, C classes
 
@@ -19,7 +19,7 @@ class Calibrated(NamedTuple):
 
 
 class Calibration(Protocol):
-    """Fits scores to labels."""
+    """Fits the calibration to scores and labels."""
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Calibrated:
         """Fit logits (N, C) to labels (N,)."""
@@ -27,24 +27,26 @@ class Calibration(Protocol):
 
 
 class TemperatureScaling:
-    """One temperature, the likeliest (Guo et al. 2017, sec. 4.2); the predicted class stays what it was."""
+    """The temperature of maximum likelihood (Guo et al. 2017, section 4.2); predicted classes do not change."""
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Calibrated:  # noqa: D102
+    def __call__(self, logits: Tensor, labels: Tensor) -> Calibrated:
         return Calibrated(fit_temperature(logits, labels), torch.zeros(logits.shape[1]))
 
 
 class BalancedBias:
-    """A temperature and a bias for every class, the likeliest where classes count alike (Alexandari et al. 2020).
+    """Temperature and bias of each class of maximum likelihood, with equally weighted classes (Alexandari et al. 2020).
 
-    The classes are then taken as equally frequent, so that errors in each are as likely: for sets whose test part, or
-    whose patients to come, have other shares of the classes than the validation part. ``strength`` is that of a weak
-    pull towards temperature 1 and no bias, which keeps both finite where validation has no errors.
+    Use it where the class frequencies of the test split, or of later patients, differ from those of validation.
+
+    Args:
+        strength: of a penalty on the distance from temperature 1 and bias 0, which keeps both finite if the validation
+            split has no errors.
     """
 
     def __init__(self, strength: float = 1e-3) -> None:
         self.strength = strength
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Calibrated:  # noqa: D102
+    def __call__(self, logits: Tensor, labels: Tensor) -> Calibrated:
         classes = logits.shape[1]
         weight = 1.0 / torch.bincount(labels, minlength=classes).clamp(min=1).double()
         logits = logits.double()

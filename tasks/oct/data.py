@@ -1,7 +1,6 @@
-"""The data module of the OCT task: scans read once, kept as bytes, split by patient, dealt in batches."""
+"""The data modules of the OCT task."""
 
-import logging
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -10,64 +9,68 @@ from torch import Tensor
 from suite.data.cache import cached
 from suite.data.module import TaskData
 from suite.data.readers import Reader
-from suite.data.source import Resolved, Source
+from suite.data.source import Resolved
 from suite.data.splits import Split
 from suite.errors import UserError, did_you_mean
 from tasks.oct import scans as content
 from tasks.oct.augment import Augment
-from tasks.oct.batch import Bags, Batches
-from tasks.oct.readers.files import ClassFolders, ScanTable
+from tasks.oct.batch import Bags, ScanBatches
+from tasks.oct.readers.class_folders import ClassFolders
 from tasks.oct.readers.kermany import Kermany
 from tasks.oct.readers.medmnist import MedMnist
 from tasks.oct.readers.polygons import KINDS
+from tasks.oct.readers.scan_table import ScanTable
 from tasks.oct.scans import Scans
 from tasks.oct.split import PatientSplit
 from tasks.oct.synthetic import Phantom
 from tasks.oct.view import VIEWS, View, make_view
 
-logger = logging.getLogger(__name__)
-
 
 class ScanReader(Reader, Protocol):
-    """What reads one kind of scans: ``reader.read(reader.resolve(data_dir), view)``."""
+    """A reader of labelled scans. ``name`` is the first part of the names of its cached files."""
 
-    name: str
+    name: ClassVar[str]
 
     def read(self, files: Resolved, view: View) -> Scans:
-        """The scans as the view shows them; raises UserError naming the file."""
+        """Return the scans as the view shows them. Raises UserError with the file for what cannot be read."""
         ...
 
 
 class OctData(TaskData):
-    """Any labelled scans, by their reader.
+    """Base of the data modules of labelled scans; ``conf/data/oct/_base.yaml`` and ``_views.yaml`` hold the defaults.
 
     Args:
         reader: of the files.
-        dir: where files are looked for and kept.
-        view: whole | flat, what of an image the network sees, ``height`` x ``width`` of it.
-        bags: scan | patient, what is classified at once: a scan, or all that a patient has of one class.
-        batch_size: samples in a step.
-        augment: of the training scans; none unless given.
-        val_fraction, test_fraction, folds, fold, split_seed: see ``PatientSplit``.
-        seed: of the order and augmentation of training scans.
+        dir: directory in which files are looked for and cached.
+        view: ``whole`` or ``flat``: which region of an image the network sees.
+        height, width: of the view in pixels.
+        bags: ``scan`` classifies each scan, ``patient`` all scans of one patient and class together.
+        batch_size: number of samples in a step.
+        augment: of the training scans.
+        val_fraction, test_fraction, folds, fold: as in ``FractionSplit``.
+        split_seed: of the split.
+        seed: of order and augmentation of the training scans.
+
+    Raises UserError for a value out of range and for an unknown view.
     """
 
     def __init__(
         self,
         reader: ScanReader,
-        dir: str = "data",
-        view: str = "whole",
-        height: int = 64,
-        width: int = 128,
-        bags: str = "scan",
-        batch_size: int = 32,
-        augment: Augment | None = None,
-        val_fraction: float = 0.1,
-        test_fraction: float = 0.2,
-        folds: int | None = None,
-        fold: int = 0,
-        split_seed: int = 0,
-        seed: int = 0,
+        *,
+        dir: str,
+        view: str,
+        height: int,
+        width: int,
+        bags: str,
+        batch_size: int,
+        augment: Augment,
+        val_fraction: float,
+        test_fraction: float,
+        folds: int | None,
+        fold: int,
+        split_seed: int,
+        seed: int,
     ) -> None:
         super().__init__(reader, dir)
         if batch_size < 1:
@@ -78,48 +81,48 @@ class OctData(TaskData):
             raise UserError(f"data.bags={bags} is not known.{did_you_mean(bags, ('scan', 'patient'))}")
         self.view_name, self.view = view, make_view(view, height, width)
         self.bags, self.batch_size, self.seed = bags, batch_size, seed
-        self.augment = Augment() if augment is None else augment
+        self.augment = augment
         self.split = PatientSplit(val_fraction, test_fraction, folds, fold, split_seed)
         self._scans: Scans | None = None
-        self._parts: Split | None = None
+        self._splits: Split | None = None
 
     def load(self, files: Resolved) -> dict[str, Any]:
         """Read the scans, or take them from the cache, and split them."""
         scans = self._read(files)
-        parts = self.split(scans.labels, scans.parts, scans.patients)
-        _refuse_missing(scans, parts)
-        self._scans, self._parts = scans, parts
+        splits = self.split(scans.labels, scans.stated, scans.patients)
+        _check_classes(scans, splits)
+        self._scans, self._splits = scans, splits
         return {
             "split": str(self.split),
             "view": f"{self.view_name} {self.view.height} x {self.view.width}",
             "content_hash": scans.content_hash(),
-            "split_hash": parts.hash(),
+            "split_hash": splits.hash(),
             "num_scans": len(scans),
             "num_patients": len(np.unique(scans.patients)),
-            **{f"num_{name}": len(part) for name, part in zip(Split._fields, parts, strict=True)},
+            **splits.counts(),
         }
 
     @property
     def scans(self) -> Scans:
-        """All scans; finds and reads them where that has not been done."""
+        """All scans."""
         self.setup()
         assert self._scans is not None
         return self._scans
 
     @property
-    def parts(self) -> Split:
-        """Which scans train, select and test."""
+    def splits(self) -> Split:
+        """Indices of the scans of each split."""
         self.setup()
-        assert self._parts is not None
-        return self._parts
+        assert self._splits is not None
+        return self._splits
 
     def class_counts(self) -> Tensor:
-        """Training scans of every class, (C,)."""
-        labels = self.scans.labels[self.parts.train]
+        """Number of training scans of each class, (C,)."""
+        labels = self.scans.labels[self.splits.train]
         return torch.from_numpy(np.bincount(labels, minlength=len(self.scans.class_names)))
 
     def facts(self) -> dict[str, Any]:
-        """What the model and its predictions have to know: plain values, kept in every checkpoint."""
+        """Return the size of the scans, the view, the class names, and the number of kinds of lesions."""
         scans = self.scans
         return {
             "num_channels": int(scans.pixels.shape[1]),
@@ -130,16 +133,15 @@ class OctData(TaskData):
             "num_lesions": len(KINDS) if scans.lesions.any() else 0,
         }
 
-    def training_batches(self) -> Batches:
-        """The training part, augmented, in a new order every epoch."""
-        return Batches(self.scans, self._bags("train"), self.batch_size, self.augment, self.seed)
+    def training_batches(self) -> ScanBatches:
+        """Return the training batches, augmented and in a new order in each epoch."""
+        return ScanBatches(self.scans, self._bags("train"), self.batch_size, self.augment, self.seed)
 
-    def split_dataloader(self, split: str) -> Batches:
-        """One part as it is, always in the same order."""
-        return Batches(self.scans, self._bags(split), self.batch_size)
+    def split_dataloader(self, split: str) -> ScanBatches:
+        return ScanBatches(self.scans, self._bags(split), self.batch_size)
 
     def _bags(self, split: str) -> Bags:
-        scans, chosen = self.scans, getattr(self.parts, split)
+        scans, chosen = self.scans, getattr(self.splits, split)
         if self.bags == "patient":
             return Bags.of_patients(chosen, scans.patients, scans.labels)
         return Bags.single(chosen)
@@ -157,64 +159,52 @@ class OctData(TaskData):
         return Scans.of(cached(self.dir, f"oct-{reader.name}", key, lambda: reader.read(files, self.view).arrays()))
 
 
-def _refuse_missing(scans: Scans, parts: Split) -> None:
-    """Raise UserError where a class has no training scan, or only one class has any."""
-    counts = np.bincount(scans.labels[parts.train], minlength=len(scans.class_names))
+class MedMnistData(OctData, reader=MedMnist):
+    """A two-dimensional data set of MedMNIST, in its own size and its official split."""
+
+    def __init__(self, reader: MedMnist, *, dir: str, bags: str, batch_size: int, augment: Augment, seed: int) -> None:
+        super().__init__(
+            reader,
+            dir=dir,
+            view="whole",
+            height=reader.size,
+            width=reader.size,
+            bags=bags,
+            batch_size=batch_size,
+            augment=augment,
+            val_fraction=0.1,  # the fractions and the seed of the split are not used: the files state the split
+            test_fraction=0.2,
+            folds=None,
+            fold=0,
+            split_seed=0,
+            seed=seed,
+        )
+
+
+class KermanyData(OctData, reader=Kermany):
+    """B-scans in the layout of OCT2017, with outlines of lesions if there are any."""
+
+
+class ClassFoldersData(OctData, reader=ClassFolders):
+    """A user's own images in one folder for each class."""
+
+
+class ScanTableData(OctData, reader=ScanTable):
+    """A user's own images, listed in a table."""
+
+
+class PhantomData(OctData, reader=Phantom):
+    """Simulated B-scans."""
+
+
+def _check_classes(scans: Scans, splits: Split) -> None:
+    """Raise UserError if a class has no training scan, or if there is only one class."""
+    counts = np.bincount(scans.labels[splits.train], minlength=len(scans.class_names))
     missing = [name for name, count in zip(scans.class_names, counts, strict=True) if not count]
     if missing:
         raise UserError(
-            f"The class {missing[0]} has no scan to train on. Give it scans of more patients, remove the class, or "
-            "draw another split with data.split_seed=N"
+            f"The class {missing[0]} has no training scan. Add scans of more patients, remove the class, or draw "
+            "another split with data.split_seed=N"
         )
     if len(counts) < 2:
-        raise UserError(f"All scans are of the class {scans.class_names[0]}; there is nothing to tell apart.")
-
-
-# One class for each kind of set lets its options stand beside the common ones: data.flag=octmnist, data.path=DIR.
-# ``common`` are the arguments of OctData after the first.
-
-
-class MedMnistData(OctData):
-    """Any two-dimensional set of MedMNIST with one label a picture."""
-
-    def __init__(
-        self, flag: str = "pneumoniamnist", size: int = 28, source: Source | None = None, **common: Any
-    ) -> None:
-        super().__init__(MedMnist(flag, size, source), **{**common, "height": size, "width": size})
-
-
-class KermanyData(OctData):
-    """Folders of B-scans in the layout of OCT2017, with outlines of lesions where there are any."""
-
-    def __init__(self, source: Source, **common: Any) -> None:
-        super().__init__(Kermany(source), **common)
-
-
-class FolderData(OctData):
-    """A user's own images, a folder for every class."""
-
-    def __init__(self, path: str, patient: str | None = None, **common: Any) -> None:
-        super().__init__(ClassFolders(path, patient), **common)
-
-
-class TableData(OctData):
-    """A user's own images, listed in a CSV file."""
-
-    def __init__(
-        self,
-        path: str,
-        image_column: str = "image",
-        label_column: str = "label",
-        patient_column: str | None = "patient",
-        split_column: str | None = None,
-        **common: Any,
-    ) -> None:
-        table = ScanTable(path, image_column, label_column, patient_column, split_column)
-        super().__init__(table, **common)
-
-
-class PhantomData(OctData):
-    """Simulated B-scans."""
-
-    def __init__(self, num_scans: int = 600, seed_of_scans: int = 0, **common: Any) -> None:
-        super().__init__(Phantom(num_scans, seed_of_scans), **common)
+        raise UserError(f"All scans are of the class {scans.class_names[0]}; at least two classes are needed")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from suite.attention.capture import capture_weights, rollout
 from tasks.oct.batch import ScanBatch
-from tasks.oct.models.attention_cnn import ScanNet
+from tasks.oct.models.scan_net import ScanNet
 from tasks.oct.models.vit import VisionTransformer
 
 Mapper = Callable[[Tensor], Tensor]  # pixels (B, C, H, W) -> a map (B, H, W) of at least 0

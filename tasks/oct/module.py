@@ -20,7 +20,8 @@ from suite.training.task_module import SampleResults, TaskModule
 from tasks.oct import metrics
 from tasks.oct.batch import ScanBatch
 from tasks.oct.calibration import Calibration, TemperatureScaling
-from tasks.oct.models.attention_cnn import ScanNet, ScanOutput
+from tasks.oct.losses import finding_loss, lesion_maps, looking_loss, mix
+from tasks.oct.models.scan_net import ScanNet, ScanOutput
 
 logger = logging.getLogger(__name__)
 
@@ -162,42 +163,3 @@ def begin_with(net: nn.Module, path: Path) -> None:
         raise UserError(f"module.start={path} has no weights that fit this network; train it with the same model")
     logger.info("%d of %d tensors begin as in %s", len(fitting), len(own), path)
     sharded_weights.load_full_state(net, fitting, strict=False)
-
-
-def mix(x: Tensor, own: Tensor) -> Tensor:
-    """Every row with a share of its neighbour: own x[n] + (1 - own) x[n - 1]; rows come in random order."""
-    own = own.view(-1, *[1] * (x.dim() - 1))
-    return own * x + (1 - own) * x.roll(1, 0)
-
-
-def lesion_maps(lesions: Tensor) -> Tensor | None:
-    """Bits (B, H, W) as maps of every kind, (B, 8, H, W) float, or None where nothing is outlined."""
-    if not lesions.any():
-        return None
-    return ((lesions[:, None] >> torch.arange(8, device=lesions.device).view(1, 8, 1, 1)) & 1).float()
-
-
-def looking_loss(weights: Tensor, lesions: Tensor) -> Tensor:
-    """Cross-entropy between where lesions lie and where attention looks, the mean over heads and outlined scans.
-
-    -sum over regions of m log a,  m the lesions' share of every region, a the attention; both sum to 1.
-
-    Shape: weights (B, G, H, W), lesions (B, K, h, w) of any larger grid.
-    """
-    area = F.adaptive_avg_pool2d(lesions.amax(1, keepdim=True), (weights.shape[2], weights.shape[3]))
-    total = area.sum((1, 2, 3))
-    outlined = total > 0
-    if not bool(outlined.any()):
-        return weights.sum() * 0.0
-    target = area[outlined] / total[outlined].view(-1, 1, 1, 1)
-    return -(target * weights[outlined].clamp(min=1e-8).log()).sum((2, 3)).mean()
-
-
-def finding_loss(scores: Tensor, lesions: Tensor) -> Tensor:
-    """Binary cross-entropy of every kind in every region against its share of the region, summed over kinds.
-
-    Lesions are rare, so a region that holds one counts ten times. Shape: scores (B, K, H, W), lesions (B, K, h, w).
-    """
-    area = F.adaptive_avg_pool2d(lesions, (scores.shape[2], scores.shape[3]))
-    loss = F.binary_cross_entropy_with_logits(scores, area, reduction="none") * (1.0 + 9.0 * (area > 0))
-    return loss.sum(1).mean()

@@ -1,10 +1,10 @@
-"""``attn predict`` for scans: image files or folders in; class, probabilities, urgency and where it looked out."""
+"""Predictions for scans: class, calibrated probabilities, urgency, and the attention to regions."""
 
-# B scans of a batch, H, W size of the view
+# B scans of a batch, h, w size of an image, H, W size of the view, G heads
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,144 +13,198 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from suite.attention.capture import capture_weights
+from suite.attention_weights import AttentionWeights, Axis
+from suite.data.tables import ENDINGS
 from suite.draw.image import overlay
+from suite.draw.picture import Picture
 from suite.errors import UserError
+from suite.predictor import Predictor
+from suite.training.base_task_module import BaseTaskModule
+from tasks.oct.batch import Bags, ScanBatch, ScanBatches
 from tasks.oct.explain import enlarge
-from tasks.oct.images import SUFFIXES, is_image, read_image
-from tasks.oct.models.attention_cnn import ScanNet
+from tasks.oct.images import SUFFIXES, grey_image, grey_values, is_image, read_image
+from tasks.oct.models.vit import VisionTransformer
+from tasks.oct.readers.class_folders import ClassFolders
+from tasks.oct.readers.listed_images import read_images
+from tasks.oct.readers.scan_table import ScanTable
 from tasks.oct.view import Frame, look, make_view
 
 logger = logging.getLogger(__name__)
 
 
-class Seen(NamedTuple):
-    """One file as read: its image (h, w), what the network sees of it (H, W), and the frame between the two."""
+class GivenImage(NamedTuple):
+    """An image of a user: its name, a short name for its picture, and its grey values (h, w) uint8."""
 
-    path: Path
-    image: np.ndarray
-    pixels: np.ndarray
-    frame: Frame
+    name: str
+    title: str
+    grey: np.ndarray
 
 
-class ScanPredictor:
-    """Classifies image files, a batch in memory at a time.
+class ClassifiedImage(NamedTuple):
+    """An image and what the network computed for it.
 
     Args:
-        net: a trained network of this task.
-        facts: what its checkpoint knows of the data: view, size, class names.
-        urgent: classes that call for urgent referral; those the network does not know are left aside.
-        flips: whether every scan is seen mirrored too, the scores averaged.
-        unsure: a case whose best probability is below is marked for a person.
-        overlays: a folder for pictures of where the network looked; None draws none.
-        batch_size: scans looked at at once.
+        image: as given.
+        frame: from the view back to the image.
+        size: (H, W) of the view.
+        probabilities: calibrated probability of each class.
+        pooling: attention of the pooling to the regions (G, rows, columns).
+        blocks: self-attention of the blocks by name (heads, positions, positions), if it was requested.
+    """
+
+    image: GivenImage
+    frame: Frame
+    size: tuple[int, int]
+    probabilities: list[float]
+    pooling: Tensor
+    blocks: dict[str, Tensor]
+
+
+class ScanPredictor(Predictor[GivenImage, ClassifiedImage]):
+    """Classifies images. A record is the path of a file, an array (h, w) or (h, w, 3), or a PIL image.
+
+    Args:
+        module, facts, data: as in ``Predictor``.
+        urgent: names of the classes that need urgent referral.
+        flips: whether scores are the mean over the scan and the mirrored scan.
+        unsure: a case whose largest probability is below is marked for review by a person.
+        batch_size: number of scans in a forward pass.
+
+    Raises UserError for a model of colour images, since images are read as grey values.
     """
 
     def __init__(
         self,
-        net: ScanNet,
+        module: BaseTaskModule,
         facts: Mapping[str, Any],
-        urgent: Sequence[str] = (),
-        flips: bool = False,
-        unsure: float = 0.7,
-        overlays: str | None = None,
-        batch_size: int = 32,
+        *,
+        urgent: Sequence[str],
+        flips: bool,
+        unsure: float,
+        batch_size: int,
+        data: Callable[[], Any] | None = None,
     ) -> None:
+        super().__init__(module, facts, batch_size=batch_size, data=data)
         if not 0.0 <= unsure <= 1.0:
-            raise UserError(f"predict.unsure={unsure} is no probability; choose a number from 0 to 1")
-        if batch_size < 1:
-            raise UserError(f"predict.batch_size must be at least 1, got {batch_size}")
+            raise UserError(f"predict.unsure must be from 0 to 1, got {unsure}")
         if facts["num_channels"] != 1:
-            raise UserError(
-                "this checkpoint was trained on colour pictures; files are read as grey, so it cannot serve"
-            )
-        self.net, self.facts, self.flips, self.unsure = net.eval(), facts, flips, unsure
+            raise UserError("the model was trained on colour images, but images are read as grey values")
+        self.flips, self.unsure = flips, unsure
         self.view = make_view(facts["view"], facts["height"], facts["width"])
         self.urgent = [place for place, name in enumerate(facts["class_names"]) if name in urgent]
-        self.overlays = None if overlays is None else Path(overlays)
-        self.batch_size = batch_size
 
-    def read(self, path: str) -> Iterator[Path]:
-        """The image files of a folder and its folders, in order, or the one file; raises UserError where there is none.
+    def read(self, path: str) -> Iterator[GivenImage]:
+        """Yield the image of a file, or the images of a folder and its folders, in order.
 
-        Files of a folder that are no images by their ending are left out, and the log says how many.
+        Other files of a folder are skipped with a warning. Raises UserError if there is no image.
         """
         if path == "-":
             raise UserError("input=- is not possible for images; give a file or a folder")
         given = Path(path)
         if given.is_file():
             if not is_image(given):
-                raise UserError(f"{given} is no image file ({', '.join(SUFFIXES)})")
-            yield given
+                raise UserError(f"{given} is not an image file ({', '.join(SUFFIXES)})")
+            yield self.as_record(given)
             return
         found, others = 0, 0
         for file in _files(given):
             if is_image(file):
                 found += 1
-                yield file
+                yield self.as_record(file)
             else:
                 others += 1
         if not found:
             raise UserError(f"input={path} has no image files ({', '.join(SUFFIXES)})")
         if others:
-            logger.warning("%d files of %s are no images by their ending and were left out", others, path)
+            logger.warning("%d files of %s are not images by their names and were skipped", others, path)
 
-    def predict(self, records: Iterable[Path]) -> Iterator[dict[str, Any]]:
-        """For every file: class, calibrated probabilities, urgency, whether a person should look, the overlay's path.
+    def as_record(self, given: Any) -> GivenImage:
+        """Return the image of a path, an array or a PIL image."""
+        if isinstance(given, GivenImage):
+            return given
+        if isinstance(given, (str, Path)):
+            path = Path(given)
+            return GivenImage(str(path), f"{path.parent.name}-{path.name}", read_image(path))
+        if isinstance(given, Image.Image):
+            name = getattr(given, "filename", "") or f"image of {given.width} x {given.height} pixels"
+            return GivenImage(str(name), Path(str(name)).name, grey_image(given, str(name)))
+        if isinstance(given, np.ndarray):
+            name = f"array of shape {given.shape}"
+            return GivenImage(name, "array", grey_values(given, name))
+        raise UserError(f"a record must be a path, an array or a PIL image, got {type(given).__name__}")
 
-        Raises UserError naming a file that cannot be read.
+    def run(self, records: list[GivenImage], attention: bool) -> Iterator[ClassifiedImage]:
+        """Classify one batch of images."""
+        seen = [look(self.view, record.grey) for record in records]
+        pixels = torch.from_numpy(np.stack([view for view, _ in seen]))[:, None].float() / 255.0
+        pixels = pixels.to(self.device)
+        blocks: dict[str, Tensor] = {}
+        if attention and isinstance(self.net, VisionTransformer):
+            with capture_weights(self.net) as captured:
+                output = self.net(pixels)
+            blocks = {name: maps[0].cpu() for name, maps in captured.items() if name.startswith("blocks")}
+        else:
+            output = self.net(pixels)
+        logits = (output.logits + self.net(pixels.flip(3)).logits) / 2 if self.flips else output.logits
+        probabilities = self.net.calibrated(logits).exp().tolist()
+        size = (pixels.shape[2], pixels.shape[3])
+        for number, (record, (_, frame)) in enumerate(zip(records, seen, strict=True)):
+            own = {name: maps[number] for name, maps in blocks.items()}
+            yield ClassifiedImage(record, frame, size, probabilities[number], output.weights[number].cpu(), own)
+
+    def answer(self, result: ClassifiedImage) -> dict[str, Any]:
+        """Return class, calibrated probabilities, urgency, and whether a person should review the case."""
+        shares, names = result.probabilities, self.facts["class_names"]
+        best = max(range(len(names)), key=shares.__getitem__)
+        return {
+            "image": result.image.name,
+            "label": names[best],
+            "probability": round(shares[best], 6),
+            "probabilities": {name: round(share, 6) for name, share in zip(names, shares, strict=True)},
+            "urgent": best in self.urgent,
+            "urgent_probability": round(sum(shares[place] for place in self.urgent), 6),
+            "unsure": shares[best] < self.unsure,
+        }
+
+    def weights(self, result: ClassifiedImage) -> dict[str, AttentionWeights]:
+        """Return ``pooling`` (heads, patches) and, of a vision transformer, each block (heads, patches, patches)."""
+        rows, columns = result.pooling.shape[1:]
+        heads, patches = Axis("heads"), Axis("patches", grid=(rows, columns))
+        found = {"pooling": AttentionWeights("pooling", result.pooling.flatten(1).numpy(), (heads, patches))}
+        for name, maps in result.blocks.items():
+            summaries = maps.shape[-1] - rows * columns
+            labels = [f"global {number}" for number in range(summaries)]
+            labels += [f"{place // columns}, {place % columns}" for place in range(rows * columns)]
+            positions = Axis("patches", labels=tuple(labels)) if summaries else patches
+            found[name] = AttentionWeights(name, maps.numpy(), (heads, positions, positions))
+        return found
+
+    def picture(self, result: ClassifiedImage) -> Picture:
+        """Return the image in its own size, with the mean attention of the pooling as colours."""
+        heat = enlarge(result.pooling.mean(0)[None], result.size)[0].numpy()
+        return Picture.from_pixels(result.image.title, overlay(result.image.grey, result.frame.back(heat)))
+
+    def labelled_batches(self, path: str) -> Iterator[ScanBatch]:
+        """Yield the batches of a folder with one folder for each class, or of a table with ``image`` and ``label``.
+
+        Raises UserError for a class that training lacks.
         """
-        paths = iter(records)
-        while batch := list(islice(paths, self.batch_size)):
-            seen = []
-            for path in batch:
-                image = read_image(path)
-                seen.append(Seen(path, image, *look(self.view, image)))
-            yield from self._predict(seen)
-
-    def _predict(self, seen: list[Seen]) -> Iterator[dict[str, Any]]:
-        pixels = torch.from_numpy(np.stack([one.pixels for one in seen]))[:, None].float() / 255.0
-        shares, weights = self._look(pixels)
-        maps = enlarge(weights, pixels.shape[2:]) if self.overlays is not None else None
+        table = path.lower().endswith(ENDINGS)
+        images = (ScanTable(path, "image", "label", None, None) if table else ClassFolders(path, None)).images()
         names: list[str] = self.facts["class_names"]
-        for number, one in enumerate(seen):
-            row = shares[number].tolist()
-            best = max(range(len(names)), key=row.__getitem__)
-            told = {
-                "image": str(one.path),
-                "label": names[best],
-                "probability": round(row[best], 6),
-                "probabilities": {name: round(share, 6) for name, share in zip(names, row, strict=True)},
-                "urgent": best in self.urgent,
-                "urgent_probability": round(sum(row[place] for place in self.urgent), 6),
-                "for_a_person": row[best] < self.unsure,
-            }
-            if maps is not None:
-                told["overlay"] = str(self._draw(one, maps[number].numpy()))
-            yield told
-
-    @torch.no_grad()
-    def _look(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Probabilities (B, classes) and where each scan was looked at, (B, h, w)."""
-        output = self.net(pixels)
-        logits = output.logits
-        if self.flips:
-            logits = (logits + self.net(pixels.flip(3)).logits) / 2
-        return self.net.calibrated(logits).exp(), output.weights.mean(1)
-
-    def _draw(self, one: Seen, heat: np.ndarray) -> Path:
-        """Write the overlay in the file's own size; its name holds the folder, so that equal names do not meet."""
-        assert self.overlays is not None
-        target = self.overlays / f"{one.path.parent.name}-{one.path.name}.png"
-        try:
-            self.overlays.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(overlay(one.image, one.frame.back(heat))).save(target)
-        except OSError as error:
-            raise UserError(f"the overlay {target} cannot be written: {error.strerror}; name another folder") from error
-        return target
+        for image in images:
+            if image.label not in names:
+                raise UserError(
+                    f"{image.place}: the label {image.label!r} is not a class of the model: {', '.join(names)}"
+                )
+        labels = np.array([names.index(image.label) for image in images], dtype=np.int64)
+        scans = replace(read_images(images, self.view), labels=labels, class_names=names)
+        yield from ScanBatches(scans, Bags.single(np.arange(len(scans))), self.batch_size or len(scans))
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """The files of a folder, then those of its folders, sorted by name; one folder's names in memory at a time."""
+    """Yield the files of a folder, then those of its folders, sorted by name."""
     entries = sorted(folder.iterdir())
     yield from (entry for entry in entries if entry.is_file() and not entry.name.startswith("."))
     for entry in entries:

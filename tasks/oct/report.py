@@ -23,7 +23,7 @@ from suite.draw.image import overlay
 from suite.errors import UserError
 from tasks.oct import metrics
 from tasks.oct.explain import AveragePrior, Fit, fit, mappers
-from tasks.oct.synthetic import CLASSES, simulate
+from tasks.oct.simulation import CLASSES, simulate
 
 
 @dataclass

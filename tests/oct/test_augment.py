@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tasks.oct.augment import Augment, Draws
-from tasks.oct.batch import Bags, Batches
-from tasks.oct.data import PhantomData
+from tasks.oct.batch import Bags, ScanBatches
+from tests.oct.conftest import scan_data
 
 EVERYTHING = {
     "flip": 0.5,
@@ -39,18 +39,18 @@ def test_draws_are_uniform() -> None:
 
 
 def test_a_scan_is_augmented_alike_in_any_batch() -> None:
-    data = PhantomData(num_scans=32, height=16, width=24)
+    data = scan_data("synthetic", num_scans=32, height=16, width=24)
     found = []
     for size in (3, 8):
-        loader = Batches(data.scans, Bags.single(data.parts.train), size, Augment(**EVERYTHING), seed=5)
+        loader = ScanBatches(data.scans, Bags.single(data.splits.train), size, Augment(**EVERYTHING), seed=5)
         loader.set_epoch(4)
         found.append(torch.cat([batch.pixels for batch in loader]))
     torch.testing.assert_close(*found)
 
 
 def test_epochs_differ_and_can_be_chosen() -> None:
-    data = PhantomData(num_scans=32, height=16, width=24)
-    loader = Batches(data.scans, Bags.single(data.parts.train), 8, Augment(flip=0.5, shift=0.1), seed=5)
+    data = scan_data("synthetic", num_scans=32, height=16, width=24)
+    loader = ScanBatches(data.scans, Bags.single(data.splits.train), 8, Augment(flip=0.5, shift=0.1), seed=5)
     first, second = (torch.cat([batch.pixels for batch in loader]) for _ in range(2))
     assert not torch.equal(first, second)
     loader.set_epoch(0)

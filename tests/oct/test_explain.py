@@ -9,10 +9,10 @@ import torch
 from suite.draw.curves import roc_points
 from suite.draw.image import overlay
 from tasks.oct import explain
-from tasks.oct.data import PhantomData
 from tasks.oct.models.attention_cnn import AttentionCNN
 from tasks.oct.models.encoder import RegionEncoder
 from tasks.oct.models.vit import VisionTransformer
+from tests.oct.conftest import scan_data
 
 NAMES = ("a", "b", "c")
 
@@ -94,9 +94,9 @@ def test_a_perfect_map_fits_perfectly() -> None:
 
 
 def test_priors_know_what_they_say() -> None:
-    data = PhantomData(num_scans=32, height=24, width=40)
+    data = scan_data("synthetic", num_scans=32, height=24, width=40)
     prior = explain.AveragePrior(data.split_dataloader("train"))
-    chosen = data.parts.train
+    chosen = data.splits.train
     expected = (data.scans.lesions[chosen] > 0).mean(0)
     np.testing.assert_allclose(prior(torch.rand(2, 1, 24, 40))[1], expected, atol=1e-6)
     assert int(explain.centre_prior(torch.rand(1, 1, 25, 41))[0].argmax()) == 12 * 41 + 20
@@ -106,7 +106,7 @@ def test_priors_know_what_they_say() -> None:
 
 
 def test_every_way_gives_a_map(net: AttentionCNN) -> None:
-    data = PhantomData(num_scans=32, height=24, width=40)
+    data = scan_data("synthetic", num_scans=32, height=24, width=40)
     ways = explain.mappers(net, explain.AveragePrior(data.split_dataloader("train")))
     for name, mapper in ways.items():
         maps = mapper(PIXELS)

@@ -13,12 +13,12 @@ GREY = np.random.default_rng(0).integers(0, 256, (11, 17), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("ending", ["png", "tif", "bmp"])
-def test_grey_files_come_back_exactly(ending: str, tmp_path: Path) -> None:
+def test_grey_files_are_read_exactly(ending: str, tmp_path: Path) -> None:
     Image.fromarray(GREY).save(tmp_path / f"x.{ending}")
     np.testing.assert_array_equal(read_image(tmp_path / f"x.{ending}"), GREY)
 
 
-def test_jpeg_comes_back_nearly(tmp_path: Path) -> None:
+def test_jpeg_is_read_nearly(tmp_path: Path) -> None:
     smooth = np.add.outer(np.arange(40), np.arange(50)).astype(np.uint8) * 2
     Image.fromarray(smooth).save(tmp_path / "x.jpeg", quality=95)
     assert np.abs(read_image(tmp_path / "x.jpeg").astype(int) - smooth).max() < 8
@@ -99,12 +99,12 @@ def _bad(kind: str, path: Path) -> None:
         ("text", "cannot identify image file"),
         ("truncated", "cannot be read as an image"),
         ("one pixel", "1 x 1 pixels; at least 8 each"),
-        ("several", "holds 3 pictures"),
-        ("nan", "the pixel in row 3, column 4 is no number"),
+        ("several", "contains 3 images"),
+        ("nan", "the pixel in row 3, column 4 is NaN or infinite"),
         ("missing", "cannot be read as an image"),
     ],
 )
-def test_bad_files_are_named(kind: str, message: str, tmp_path: Path) -> None:
+def test_bad_files_raise_with_their_name(kind: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "scan.tif"
     _bad(kind, path)
     with pytest.raises(UserError, match=message) as caught:

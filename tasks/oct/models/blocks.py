@@ -1,4 +1,4 @@
-"""Convolutional blocks with a gate inside."""
+"""Convolutional blocks with a gate."""
 
 # B batch, C channels, H height, W width
 
@@ -10,7 +10,7 @@ GATES = ("none", "se", "eca", "cbam", "residual")
 
 
 def make_gate(name: str, channels: int) -> nn.Module | None:
-    """The gate of a block, from the core, or None; raises ValueError for another name."""
+    """Return the gate of a block, or None for ``none``. Raises ValueError for another name."""
     if name == "none":
         return None
     if name == "se":
@@ -21,21 +21,21 @@ def make_gate(name: str, channels: int) -> nn.Module | None:
         return CBAM(channels, reduction=min(8, channels))
     if name == "residual":
         return ResidualAttention(channels, trunk=nn.Identity(), mask=normed(channels, channels))
-    raise ValueError(f"gate is one of {', '.join(GATES)}, got {name!r}")
+    raise ValueError(f"gate must be one of {', '.join(GATES)}, got {name!r}")
 
 
 def normed(channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
-    """A 3 x 3 convolution behind which the batch is normalised."""
+    """Return a 3 x 3 convolution followed by batch normalisation."""
     layer = nn.Conv2d(channels, out_channels, 3, stride=stride, padding=1, bias=False)
     return nn.Sequential(layer, nn.BatchNorm2d(out_channels))
 
 
 class Residual(nn.Module):
-    """Two convolutions around which the input is added, the gate in front of the sum.
+    """A residual block of two convolutions, with a gate before the sum.
 
     out = relu(gate(conv(relu(conv(x)))) + shortcut(x))   (He et al. 2016, eq. 1; gate: Hu et al. 2018, fig. 3)
 
-    The shortcut is x itself, or its mean over ``stride`` squared, projected, where the shapes differ.
+    The shortcut is x, or, if the shapes differ, a projection of the means over ``stride`` x ``stride`` pixels.
 
     Shape: (B, C, H, W) -> (B, out_channels, H / stride, W / stride), rounded up.
     """
@@ -50,7 +50,7 @@ class Residual(nn.Module):
             project = nn.Conv2d(channels, out_channels, 1, bias=False)
             self.shortcut = nn.Sequential(mean, project, nn.BatchNorm2d(out_channels))
 
-    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+    def forward(self, x: Tensor) -> Tensor:
         y = self.second(self.first(x).relu())
         if self.gate is not None:
             y = self.gate(y).context

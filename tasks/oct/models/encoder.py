@@ -1,4 +1,4 @@
-"""Convolutions that make regions of a scan, and attention that pools them."""
+"""Regions of a scan, by convolutions, and attention that pools them."""
 
 # B scans, C channels, H height, W width of a map, E width of a region, G heads, K kinds of lesions
 
@@ -15,13 +15,13 @@ from tasks.oct.models.blocks import Residual, make_gate
 
 
 def standardise(pixels: Tensor) -> Tensor:
-    """Every scan with mean 0 and deviation 1: how bright a machine makes its pictures tells nothing of the eye."""
+    """Standardise each scan to mean 0 and deviation 1, since brightness depends on the device."""
     deviation, mean = torch.std_mean(pixels, dim=(1, 2, 3), keepdim=True)
     return (pixels - mean) / (deviation + 1e-3)
 
 
 class RegionPooling(nn.Module):
-    """Attention pooling over the regions of a map, by ``num_heads`` learnt queries.
+    """Attention pooling over the regions of a map with ``num_heads`` learnt queries.
 
     Shape: (B, E, H, W) -> context (B, G E), weights (B, G, H, W).
     """
@@ -31,14 +31,14 @@ class RegionPooling(nn.Module):
         built = build_attention(attention, num_heads=num_heads, head_dim=head_dim)
         self.pooling = AttentionPooling(embed_dim, built, num_heads, head_dim)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         context, weights = self.pooling(x.flatten(2).transpose(1, 2))
         assert weights is not None
         return context, weights.squeeze(2).unflatten(-1, x.shape[2:])
 
 
-class Encoded(NamedTuple):
-    """Pooled vectors (B, G E); where each scan was looked at, (B, G, H, W); scores of lesions (B, K, H, W) or None."""
+class EncodedScans(NamedTuple):
+    """Pooled vectors (B, G E), attention to the regions (B, G, H, W), and scores of lesions (B, K, H, W) or None."""
 
     pooled: Tensor
     weights: Tensor
@@ -48,19 +48,22 @@ class Encoded(NamedTuple):
 class RegionEncoder(nn.Module):
     """Convolutions with a choice of gates, then attention over regions of the map.
 
-    Stage s halves the map and has ``widths[s]`` channels. From stage ``finest`` on (0 is the first), the stages' maps
-    are projected to one width, brought to the grid of stage ``finest`` and summed (Lin et al. 2017), so that a region
-    knows both its grain and its surroundings; the regions are then pooled by attention.
+    Stage s halves the map and has ``widths[s]`` channels. The maps of the stages from ``finest`` on (0 is the first)
+    are projected to one width, interpolated to the grid of stage ``finest`` and summed (Lin et al. 2017): a region has
+    features of several scales. The regions are pooled by attention.
 
     Args:
-        num_channels: of a picture; ``num_lesions``: kinds for which every region is scored, 0 for none.
-        widths: channels of every stage; ``blocks`` residual blocks in each.
-        finest: stage whose grid the regions have.
-        gate: none | se | eca | cbam | residual, of every block (``suite.attention.layers.gates``).
-        embed_dim: E, width of a region; ``num_heads`` learnt queries look at it, each of width ``head_dim``.
+        num_channels: of a scan.
+        num_lesions: number of kinds of lesions for which each region is scored; 0 for none.
+        widths: channels of each stage.
+        blocks: residual blocks in each stage.
+        finest: index of the stage whose grid the regions have.
+        gate: none, se, eca, cbam or residual, in each block (``suite.attention.layers.gates``).
+        embed_dim: E, width of a region.
+        num_heads, head_dim: number and width of the learnt queries of the pooling.
         attention: score and alignment of the pooling.
 
-    Shape: pixels (B, C, H, W) -> Encoded on the grid of H / 2^(finest + 1) and W likewise, rounded up. Raises
+    Shape: pixels (B, C, H, W) -> EncodedScans, on a grid of H / 2^(finest + 1) x W / 2^(finest + 1), rounded up. Raises
     ValueError for a stage or gate that does not exist.
     """
 
@@ -79,7 +82,7 @@ class RegionEncoder(nn.Module):
     ) -> None:
         super().__init__()
         if not 0 <= finest < len(widths):
-            raise ValueError(f"finest counts the stages of widths from 0, so it is below {len(widths)}; got {finest}")
+            raise ValueError(f"finest must be the index of a stage, from 0 to {len(widths) - 1}, got {finest}")
         self.finest, self.width = finest, num_heads * embed_dim
         stages, width = [], num_channels
         for channels in widths:
@@ -94,13 +97,13 @@ class RegionEncoder(nn.Module):
         self.lesions = nn.Conv2d(embed_dim, num_lesions, 1) if num_lesions else None
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on a CPU
 
-    def forward(self, pixels: Tensor) -> Encoded:  # noqa: D102
+    def forward(self, pixels: Tensor) -> EncodedScans:
         regions = self.regions(pixels)
         pooled, weights = self.pooling(regions)
-        return Encoded(pooled, weights, None if self.lesions is None else self.lesions(regions))
+        return EncodedScans(pooled, weights, None if self.lesions is None else self.lesions(regions))
 
     def regions(self, pixels: Tensor) -> Tensor:
-        """The map that attention looks at, (B, E, H', W')."""
+        """Return the map that is pooled, (B, E, H', W')."""
         x = standardise(pixels).contiguous(memory_format=torch.channels_last)
         total: Tensor | None = None
         for place, stage in enumerate(self.stages):

@@ -1,6 +1,6 @@
-"""Patches as words, and self-attention between them."""
+"""The vision transformer."""
 
-# B scans, C channels, H height, W width of a picture, E width of a patch's vector
+# B scans, C channels, H height, W width of a scan, E width of a patch vector
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,23 +14,24 @@ from suite.attention.layers.blocks import EncoderBlock, FeedForward
 from suite.attention.layers.multihead import MultiheadAttention
 from suite.attention.operators.dropout import dropout
 from suite.attention.ragged.segments import Segments
-from tasks.oct.models.attention_cnn import ScanNet, ScanOutput, refuse_bags
 from tasks.oct.models.encoder import RegionPooling, standardise
+from tasks.oct.models.scan_net import ScanNet, ScanOutput, reject_bags
 
 
 class VisionTransformer(ScanNet):
-    """Patches as words (Dosovitskiy et al. 2021): a linear embedding, learnt positions, self-attention, pooling.
+    """Patches with learnt positions and self-attention (Dosovitskiy et al. 2021), and attention pooling.
 
-    The class is read from attention pooling over the patches instead of a class token. Blocks take the patterns of
-    ``patterns`` in turn, so [axial_rows, axial_columns] is axial attention (Ho et al. 2019); with global_local the
-    first ``num_global`` positions are learnt summaries that see and are seen by all patches.
+    Attention pooling over the patches replaces the class token. Blocks have the patterns of ``patterns``, repeated:
+    [axial_rows, axial_columns] is axial attention (Ho et al. 2019). With the pattern global_local, the first
+    ``num_global`` positions are learnt vectors that attend to all patches, and all patches attend to them.
 
     Args:
         num_channels, class_names, height, width: from the data.
-        patch: side of a patch in pixels; the picture is padded to whole patches.
-        embed_dim, depth, num_heads: width, blocks, heads of each; ``hidden_dim`` of the feed-forward networks.
+        patch: side of a patch in pixels; the scan is padded to whole patches.
+        embed_dim, depth, num_heads: E, number of blocks, and heads of each.
+        hidden_dim: of the feed-forward networks.
         patterns: of ``suite.attention.choices.patterns``, by name or mapping.
-        dropout: of the blocks and the pooled vector, while training.
+        dropout: of the blocks and of the pooled vector in training.
         attention: score and alignment of blocks and pooling; its pattern is replaced by ``patterns``.
 
     Shape: pixels (B, C, H, W) -> ScanOutput.
@@ -72,8 +73,8 @@ class VisionTransformer(ScanNet):
         self.output = nn.Linear(embed_dim, len(class_names))
 
     def forward(self, pixels: Tensor, bags: Segments | None = None) -> ScanOutput:
-        """Classify every scan; bags of more than one are refused with ValueError."""
-        refuse_bags(pixels, bags)
+        """Classify the scans. Raises ValueError for bags of several scans."""
+        reject_bags(pixels, bags)
         height, width = (side * self.patch for side in self.grid)
         x = F.pad(standardise(pixels), (0, width - pixels.shape[3], 0, height - pixels.shape[2]))
         x = self.embedding(x).flatten(2).transpose(1, 2) + self.positions

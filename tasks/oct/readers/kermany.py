@@ -1,33 +1,35 @@
-"""Kermany's public B-scans (Kermany et al. 2018): CLASS/CLASS-patient-number.jpeg, and outlines of lesions."""
+"""The public B-scans of Kermany et al. 2018, with outlines of lesions."""
 
-import hashlib
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
-from suite.data.source import Resolved, Source
+from suite.data.own_files import hash_tree
+from suite.data.readers import SourceReader
+from suite.data.source import Resolved
 from suite.errors import UserError
-from tasks.oct.readers.files import Listed, read_listed
+from tasks.oct.readers.listed_images import ListedImage, read_images
 from tasks.oct.readers.polygons import fill, read_polygons
 from tasks.oct.scans import Scans
 from tasks.oct.view import View
 
 
-class Kermany:
-    """B-scans whose names say class and patient, in folders of their class; ``train`` and ``test`` where they exist.
+class Kermany(SourceReader):
+    """B-scans ``CLASS/CLASS-patient-number.jpeg`` in the layout of OCT2017.
 
-    The layout of OCT2017, or ``images/CLASS/`` with ``lesions/CLASS-patient-number.txt`` beside it. A patient whose
-    scans OCT2017 has in both of its parts makes the split an error; data.folds=5 draws another.
+    The class folders are in ``train``, ``val`` and ``test``, or in ``images`` without a split. The outlines of the
+    lesions are in ``lesions/CLASS-patient-number.txt``, if there are any. OCT2017 itself has some patients in two
+    splits, which ``PatientSplit`` rejects; ``data.folds=5`` draws a split by patient instead.
+
+    Args:
+        source: its ``folder`` is where the files are; they are never downloaded.
     """
 
-    name = "kermany"
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    name: ClassVar[str] = "kermany"
 
     def resolve(self, data_dir: Path | str) -> Resolved:
-        """The folder where it lies, every file hashed into one; it is never downloaded. Raises UserError."""
+        """Hash all files. Raises UserError if there are no B-scans."""
         folder = Path(data_dir) / self.source.folder
         paths = [path for path, _ in self._images(folder)] if folder.is_dir() else []
         if not paths:
@@ -35,30 +37,23 @@ class Kermany:
                 f"There are no B-scans in {folder}: expected images/CLASS/CLASS-patient-number.jpeg, or the train and "
                 f"test folders of OCT2017. Get them from {self.source.homepage}, or name their folder with data.dir=DIR"
             )
-        digest = hashlib.sha256()
-        for path in [*paths, *sorted((folder / "lesions").glob("*.txt"))]:
-            content = path.read_bytes()
-            digest.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode() + content)
-        hashes = {self.source.folder: digest.hexdigest()}
+        hashes = {self.source.folder: hash_tree(folder, [*paths, *sorted((folder / "lesions").glob("*.txt"))])}
         facts = self.source.licence, self.source.homepage
         return Resolved("tree", Path(data_dir), folder, "local files", hashes, *facts)
 
     def read(self, files: Resolved, view: View) -> Scans:
-        """All scans, in the order of their names."""
-        listed = [
-            Listed(path, path.parent.name, _patient(path), part, str(path)) for path, part in self._images(files.folder)
+        """Return all scans, in the order of their names."""
+        images = [
+            ListedImage(path, path.parent.name, _patient(path), split, str(path))
+            for path, split in self._images(files.folder)
         ]
-        return read_listed(listed, view, lambda path, size: _lesions(files.folder, path, size))
-
-    def options(self) -> dict[str, Any]:
-        """Nothing beside the files."""
-        return {}
+        return read_images(images, view, lambda path, size: _lesions(files.folder, path, size))
 
     def _images(self, folder: Path) -> list[tuple[Path, str]]:
-        """Every image with the part that its folder names."""
+        """All images with the split of their folder."""
         found = []
-        for place, part in (("images", ""), ("train", "train"), ("val", "val"), ("test", "test")):
-            found += [(path, part) for path in sorted((folder / place).glob("*/*.jpeg"))]
+        for place, split in (("images", ""), ("train", "train"), ("val", "val"), ("test", "test")):
+            found += [(path, split) for path in sorted((folder / place).glob("*/*.jpeg"))]
         return found
 
 

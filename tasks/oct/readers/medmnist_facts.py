@@ -1,4 +1,4 @@
-"""What the makers of MedMNIST publish of their two-dimensional sets: classes, licences, MD5 of every file."""
+"""Published facts of the two-dimensional data sets of MedMNIST: classes, licences, MD5 of each file."""
 
 SIZES = (28, 64, 128, 224)
 
@@ -35,7 +35,7 @@ CLASSES = {
 
 LICENCES = {"dermamnist": "CC BY-NC 4.0"}  # all others CC BY 4.0
 
-# A size without an entry is taken as found and never downloaded, for nothing tells whether it is whole.
+# A file of a size without an entry is used as found and never downloaded, since its hash is not known.
 MD5 = {
     "octmnist": {
         28: "c68d92d5b585d8d81f7112f81e2d0842", 64: "e229e9440236b774d9f0dfef9d07bdaf",

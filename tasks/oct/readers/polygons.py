@@ -1,4 +1,4 @@
-"""Outlines of lesions: read from text, filled into masks, drawn into the pixels of a scan."""
+"""Outlines of lesions: read from text files, and filled into masks."""
 
 # h, w size of an image
 
@@ -23,7 +23,7 @@ Polygon = tuple[int, np.ndarray]  # kind; corners (n, 2) as x, y in 0..1
 
 
 def read_polygons(path: Path) -> list[Polygon]:
-    """The outlines of a file, one a line: ``kind x1 y1 x2 y2 ...``; raises UserError naming the line."""
+    """Return the outlines of a file, ``kind x1 y1 x2 y2 ...`` on each line. Raises UserError with the line."""
     polygons = []
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         words = line.split()
@@ -35,15 +35,15 @@ def read_polygons(path: Path) -> list[Polygon]:
             raise UserError(f"{path}, line {number}: expected 'kind x1 y1 x2 y2 ...' ({error})") from error
         if not 0 <= kind < len(KINDS) or len(corners) < 3 or not np.isfinite(corners).all():
             raise UserError(
-                f"{path}, line {number}: kind {kind} with {len(corners)} corners; kinds count from 0 to "
-                f"{len(KINDS) - 1}, and an outline has at least 3 corners that are numbers"
+                f"{path}, line {number}: kind {kind} with {len(corners)} corners; kinds are from 0 to "
+                f"{len(KINDS) - 1}, and an outline needs at least 3 corners with finite coordinates"
             )
         polygons.append((kind, corners))
     return polygons
 
 
 def fill(polygons: list[Polygon], size: tuple[int, int]) -> np.ndarray:
-    """A mask (h, w) uint8: bit k where an outline of kind k encloses the pixel."""
+    """Return a mask (h, w) uint8: bit k is set in the pixels inside an outline of kind k."""
     height, width = size
     mask = np.zeros(size, dtype=np.uint8)
     for kind, corners in polygons:

@@ -10,9 +10,9 @@ import torch
 from suite.config.compose import compose
 from suite.errors import UserError
 from suite.training.batches.resident import on_device
+from suite.training.build import build_data
 from suite.training.config import RunConfig
 from suite.training.run import process as running
-from tasks.oct.data import PhantomData
 from tests.training import forked
 from tests.training.forked import TASKS, resumed
 
@@ -52,7 +52,8 @@ def test_a_process_of_its_own_cannot_reach_them() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_batches_of_a_gpu_are_those_of_the_cpu() -> None:
-    data = PhantomData(num_scans=32, height=16, width=24)
+    config = compose(["task=oct", "data=oct/synthetic", "data.num_scans=32", "data.height=16", "data.width=24"])
+    data = build_data(config)
     there = on_device(data.train_dataloader(), torch.device("cuda"))
     for expected, found in zip(data.train_dataloader(), there, strict=True):
         assert found.pixels.is_cuda
