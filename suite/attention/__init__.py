@@ -39,7 +39,7 @@ from suite.attention.choices.scores import (
 )
 from suite.attention.edge_attention import EdgeAttention
 from suite.attention.functional import AttentionOutput, attend, masked_softmax
-from suite.attention.layers.blocks import DecoderBlock, EncoderBlock, FeedForward, Reversible
+from suite.attention.layers.blocks import DecoderBlock, EncoderBlock, FeedForward
 from suite.attention.layers.gates import (
     CBAM,
     AttentionGate,
@@ -53,6 +53,7 @@ from suite.attention.layers.glimpse import GlimpseSensor
 from suite.attention.layers.graph import GraphAttention, SparseRows
 from suite.attention.layers.multihead import KeyValue, MultiheadAttention
 from suite.attention.layers.pooling import AttentionPooling, GatedProjection, SegmentPooling
+from suite.attention.layers.reversible import Reversible, ReversibleSequence
 from suite.attention.layers.temporal import TemporalAttention
 from suite.attention.operators.dropout import dropout
 from suite.attention.ragged.edges import Edges, add_self_loops
@@ -113,6 +114,7 @@ __all__ = [
     "RelativeKeys",
     "ResidualAttention",
     "Reversible",
+    "ReversibleSequence",
     "Rotary",
     "ScaledDot",
     "Score",

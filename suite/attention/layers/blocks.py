@@ -1,10 +1,7 @@
-"""Transformer blocks, and the reversible residual block."""
+"""Transformer blocks."""
 
 # B batch, L positions, S positions of a memory, E model width
 
-from typing import Any
-
-import torch
 from torch import Tensor, nn
 
 from suite.attention.layers.multihead import KeyValue, MultiheadAttention
@@ -127,71 +124,3 @@ class DecoderBlock(nn.Module):
     def extend(self, x: Tensor, cache: KeyValue | None = None) -> KeyValue:
         """``cache`` followed by the keys and values of the new positions x (B, L, E), as a new cache."""
         return self.self_attention.extend(self.self_norm(x), cache)
-
-
-class Reversible(nn.Module):
-    """A residual block whose backward pass computes its input from its output, so that no input is saved.
-
-    y_1 = x_1 + f(x_2);   y_2 = x_2 + g(y_1);   inverse:   x_2 = y_2 - g(y_1);   x_1 = y_1 - f(x_2)
-    (Gomez et al. 2017, eq. 6-7; with attention and feed-forward as f and g: Kitaev et al. 2020, eq. 9)
-
-    f and g run twice and must give the same output: dropout inside them raises ValueError during training.
-
-    Shape: two tensors of the same shape -> two tensors of that shape.
-
-    >>> block = Reversible(nn.Linear(4, 4), nn.Linear(4, 4))
-    >>> y = block(*torch.randn(2, 3, 4))
-    >>> [round(float(x.detach().norm()), 3) >= 0 for x in block.inverse(*y)]
-    [True, True]
-    """
-
-    def __init__(self, f: nn.Module, g: nn.Module) -> None:
-        super().__init__()
-        self.f, self.g = f, g
-
-    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        if self.training and any(_drops(module) for module in self.modules()):
-            raise ValueError(
-                "f and g of a reversible block run twice and must give the same output; set their dropout to 0"
-            )
-        learnt = [p for p in self.parameters() if p.requires_grad]
-        y: tuple[Tensor, Tensor] = _Reversible.apply(self, first, second, *learnt)
-        return y
-
-    @torch.no_grad()
-    def inverse(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        """The input that gives this output."""
-        second = second - self.g(first)
-        return first - self.f(second), second
-
-
-def _drops(module: nn.Module) -> bool:
-    p = getattr(module, "dropout", module.p if isinstance(module, nn.Dropout) else 0.0)
-    return isinstance(p, float) and p > 0.0
-
-
-class _Reversible(torch.autograd.Function):
-    @staticmethod
-    def forward(  # type: ignore[no-untyped-def]
-        ctx, block: Reversible, first: Tensor, second: Tensor, *learnt: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        first = first + block.f(second)
-        second = second + block.g(first)
-        ctx.block, ctx.learnt = block, learnt
-        ctx.save_for_backward(first.detach(), second.detach())
-        return first, second
-
-    @staticmethod
-    def backward(ctx, d_first: Tensor, d_second: Tensor) -> tuple[Any, ...]:  # type: ignore[no-untyped-def]
-        first, second = ctx.saved_tensors
-        block, learnt = ctx.block, ctx.learnt
-        with torch.enable_grad():
-            first = first.detach().requires_grad_()
-            out = block.g(first)
-        more, *by_g = torch.autograd.grad(out, (first, *learnt), d_second, materialize_grads=True)
-        d_first = d_first + more
-        with torch.enable_grad():
-            second = (second - out).detach().requires_grad_()
-            out = block.f(second)
-        more, *by_f = torch.autograd.grad(out, (second, *learnt), d_first, materialize_grads=True)
-        return None, d_first, d_second + more, *(f + g for f, g in zip(by_f, by_g, strict=True))

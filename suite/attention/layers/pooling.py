@@ -54,13 +54,17 @@ class AttentionPooling(_LearntQueries):
 
     Args:
         embed_dim: E, width of the input.
-        attention: the choices; the score is built for ``num_heads`` and ``head_dim``. Default ``Attention()``.
+        attention: the choices; the score is built for ``num_heads`` and ``head_dim``. Default ``Attention()``. A learnt
+            query has no position among the keys, so the pattern must not need one (``Pattern.needs_position``), and no
+            row of weights may depend on another (``Alignment.couples_queries``).
         num_heads: H, number of learnt queries.
         head_dim: D, width of a query; default E // H.
         key_proj: maps (..., E) to keys (..., H D); default a linear layer.
 
     Shape: x (B, S, E), mask (B, S) bool, True = belongs to the set -> context (B, H E), weights (B, H, 1, S). An empty
     set gives zeros.
+
+    Raises ValueError for a pattern or an alignment that needs more than one query.
 
     >>> from suite.attention import Additive
     >>> pool = AttentionPooling(embed_dim=4, attention=Attention(Additive(num_heads=1, head_dim=4)))
@@ -78,6 +82,7 @@ class AttentionPooling(_LearntQueries):
     ) -> None:
         super().__init__(embed_dim, num_heads, head_dim, key_proj)
         self.attention = Attention() if attention is None else attention
+        check_one_query(self.attention)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, *, need_weights: bool = True) -> AttentionOutput:
         """Pool each sequence of the batch. Raises ValueError for a mask of another shape than (B, S)."""
@@ -89,6 +94,21 @@ class AttentionPooling(_LearntQueries):
         mask = None if mask is None else mask[:, None, None]
         context, weights = self.attention(query, key, value, mask=mask, need_weights=need_weights)
         return AttentionOutput(context.flatten(1), weights)
+
+
+def check_one_query(attention: Attention) -> None:
+    """Raise ValueError for choices that are not defined for one query without a position."""
+    pattern, alignment = attention.pattern, attention.alignment
+    if pattern.needs_position:
+        raise ValueError(
+            f"a learnt query has no position among the keys, which {type(pattern).__name__} needs; "
+            "set attention.pattern=full"
+        )
+    if alignment.couples_queries:
+        raise ValueError(
+            f"{type(alignment).__name__} balances as many queries as keys, and pooling has one query; "
+            "set attention.alignment=softmax"
+        )
 
 
 class SegmentPooling(_LearntQueries):

@@ -1,12 +1,11 @@
-"""Transformer blocks against torch's, step-by-step decoding, and the reversible block."""
+"""Transformer blocks against torch's, and step-by-step decoding."""
 
-import pytest
 import torch
 from torch import nn
 
 from suite.attention.attention import Attention
 from suite.attention.choices.patterns import Causal
-from suite.attention.layers.blocks import DecoderBlock, EncoderBlock, FeedForward, Reversible
+from suite.attention.layers.blocks import DecoderBlock, EncoderBlock, FeedForward
 from suite.attention.layers.multihead import MultiheadAttention
 from tests.attention.conftest import B, H, L, S
 from tests.attention.layers.test_multihead import E, torch_twin
@@ -34,19 +33,3 @@ def test_decoder_block_step_by_step_equals_one_pass():
         cache = decoder.extend(x[:, t : t + 1], cache)
         steps.append(decoder(x[:, t : t + 1], memory, cache=cache))
     torch.testing.assert_close(torch.cat(steps, dim=1), expected)
-
-
-def test_reversible_block_inverts_and_has_the_gradients_of_the_plain_equations():
-    f, g = EncoderBlock(MultiheadAttention(E, H), FeedForward(E, 5)).double(), nn.Linear(E, E).double()
-    block = Reversible(f, g)
-    x = [torch.randn(B, L, E, dtype=torch.float64, requires_grad=True) for _ in range(2)]
-    y = block(*x)
-    for found, expected in zip(block.inverse(*y), x, strict=True):
-        torch.testing.assert_close(found, expected)
-    first = x[0] + f(x[1])
-    plain = (first, x[1] + g(first))
-    learnt = (*x, *block.parameters())
-    ours, expected = (torch.autograd.grad((a.square() + 2 * b).sum(), learnt) for a, b in (y, plain))
-    torch.testing.assert_close(ours, expected)
-    with pytest.raises(ValueError, match="run twice and must give the same output; set their dropout to 0"):
-        Reversible(nn.Dropout(0.1), g)(*x)

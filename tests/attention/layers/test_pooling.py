@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from suite.attention.attention import Attention
-from suite.attention.choices.alignments import Sparsemax
+from suite.attention.choices.alignments import Sinkhorn, Sparsemax
+from suite.attention.choices.block_patterns import AxialRows, GlobalLocal
+from suite.attention.choices.local_patterns import LocalMonotonic, LocalPredictive
+from suite.attention.choices.patterns import Causal, Lengths, Window
 from suite.attention.choices.scores import Additive, Dot
 from suite.attention.edge_attention import EdgeAttention
 from suite.attention.layers.pooling import AttentionPooling, GatedProjection, SegmentPooling
@@ -53,3 +56,29 @@ def test_dropout_acts_during_training_only():
 def test_a_mask_of_another_shape_raises():
     with pytest.raises(ValueError, match=r"mask must be \(batch, length\) = \(4, 5\), got \(4, 1\)"):
         AttentionPooling(6)(torch.randn(4, 5, 6), torch.ones(4, 1, dtype=torch.bool))
+
+
+PLACED = [Window(1, 1), GlobalLocal(), LocalMonotonic(), AxialRows(2, 2), Window(1, 1) & LocalPredictive(1, 6)]
+
+
+@pytest.mark.parametrize("pattern", PLACED, ids=lambda p: type(p).__name__)
+def test_a_pattern_that_places_its_query_is_rejected_when_the_pooling_is_built(pattern):
+    with pytest.raises(ValueError, match="no position among the keys, which .* needs; set attention.pattern=full"):
+        AttentionPooling(6, Attention(pattern=pattern))
+
+
+def test_an_alignment_that_couples_queries_is_rejected_when_the_pooling_is_built():
+    with pytest.raises(ValueError, match="Sinkhorn balances as many queries as keys, and pooling has one query"):
+        AttentionPooling(6, Attention(alignment=Sinkhorn()))
+
+
+def test_patterns_that_need_no_position_pool_the_whole_set():
+    x = torch.randn(2, 5, 6)
+    for pattern in (Causal(), Causal() & Lengths(torch.tensor([5, 3]))):
+        torch.manual_seed(0)
+        pool = AttentionPooling(6, Attention(pattern=pattern))
+        torch.manual_seed(0)
+        plain = AttentionPooling(6)
+        lengths = torch.tensor([5, 5] if isinstance(pattern, Causal) else [5, 3])
+        torch.testing.assert_close(pool(x).context, plain(x, torch.arange(5) < lengths[:, None]).context)
+    assert AttentionPooling(6, Attention(pattern=LocalPredictive(1, 6)))(x).context.isfinite().all()
