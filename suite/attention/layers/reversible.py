@@ -158,10 +158,16 @@ def _inputs(block: Reversible, states: tuple[ForwardState, ForwardState], first:
 
 @contextmanager
 def _unchanged_statistics(module: nn.Module) -> Iterator[None]:
-    """Run the block, then put the running statistics of batch norms back."""
+    """Run the block without a change of the running statistics of batch norms."""
     norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
-    saved = [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers(recurse=False)]
-    yield
-    with torch.no_grad():
-        for buffer, before in saved:
-            buffer.copy_(before)
+    before = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
+    counts = [None if count is None else count.clone() for _, _, count in before]
+    for norm in norms:
+        norm.momentum = 0.0  # the old statistics keep the weight 1
+    try:
+        yield
+    finally:
+        for (norm, momentum, count), value in zip(before, counts, strict=True):
+            norm.momentum = momentum
+            if count is not None:
+                count.copy_(value)
