@@ -50,8 +50,10 @@ class BERT4Rec(SequenceEncoder):
         self.mask_item = num_items + 1
 
     def mask(self, items: Tensor) -> Tensor:
-        """True for the keys that are not padding, (B, 1, 1, L)."""
-        return (items != 0)[:, None, None]
+        """True for the keys that are not padding, (B, 1, 1, L); (B, 1, L, L) where queries take part in a balance."""
+        mask = (items != 0)[:, None, None]
+        coupled = any(one.alignment.couples_queries for one in self.attentions())
+        return mask & mask.transpose(2, 3) if coupled else mask
 
     def training_pairs(self, items: Tensor, lengths: Tensor) -> Pairs:
         """Mask some items; the masked items are the targets."""

@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from suite.attention.attention import Attention
 from suite.attention.build import build_attention
 from suite.attention.capture import capture_weights
-from suite.attention.choices.patterns import Causal, Full
+from suite.attention.choices.patterns import Causal
 from suite.attention.choices.scores import Score
 from suite.attention.operators.dropout import dropout
 
@@ -85,6 +86,7 @@ class DIN(nn.Module):
         for table in (self.items.weight, self.traits.weight, self.reaction.weight, self.genres.weight):
             nn.init.normal_(table, std=0.05)
         self.attention = build_attention(attention, num_heads=1, head_dim=embed_dim)
+        _check_candidates(self.attention)
         self.attention.pattern = self.attention.pattern & Causal()
         self.mlp_in, self.mlp_out = nn.Linear(4 * embed_dim, hidden_dim), nn.Linear(hidden_dim, 1)
 
@@ -95,15 +97,15 @@ class DIN(nn.Module):
         return self.answer(x, self.attention(x[:, None], past[:, None], past[:, None]).context[:, 0], users)
 
     def ask(self, items: Tensor, liked: Tensor, lengths: Tensor, users: Tensor, candidates: Tensor) -> Tensor:
-        """The logits of candidates (B, T) after the histories (B, L), as if each candidate were the next event."""
+        """The logits of candidates (B, T) after the histories (B, L): the same as if each were the next event.
+
+        All candidates are at the position of the next event, where ``forward`` has the event itself.
+        """
         past = self.past(self.embed(items), liked)
         x = self.embed(candidates)
-        real = torch.arange(past.shape[1], device=items.device) <= lengths[:, None]
-        pattern, self.attention.pattern = self.attention.pattern, Full()  # candidates come after all events
-        try:
-            context = self.attention(x[:, None], past[:, None], past[:, None], mask=real[:, None, None]).context[:, 0]
-        finally:
-            self.attention.pattern = pattern
+        place = lengths[:, None].expand(candidates.shape)
+        heads = x[:, None], past[:, None], past[:, None]
+        context = self.attention(*heads, query_positions=place).context[:, 0]
         return self.answer(x, context, users)
 
     def embed(self, items: Tensor) -> Tensor:
@@ -138,6 +140,20 @@ class DIN(nn.Module):
             self.ask(items, items > 0, lengths, nobody, best.argmax(1, keepdim=True))
         weights = maps["attention"][-1][:, 0, 0, 1:]  # without the key of an empty past
         return scores, weights
+
+
+def _check_candidates(attention: Attention) -> None:
+    """Raise ValueError for choices with which a candidate depends on other candidates, or on the size of a batch."""
+    if attention.alignment.stateful or attention.alignment.couples_queries:
+        raise ValueError(
+            f"with {type(attention.alignment).__name__} a candidate depends on the other candidates, which DIN scores "
+            "alone; set attention.alignment=softmax"
+        )
+    if attention.pattern.fixed_size:
+        raise ValueError(
+            f"{type(attention.pattern).__name__} is built for one number of positions, and histories have any; "
+            "set attention.pattern=full"
+        )
 
 
 def _mean_of_genres(genres: Sequence[Sequence[int]], num_items: int) -> Tensor:

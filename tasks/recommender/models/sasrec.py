@@ -5,6 +5,7 @@
 import torch
 from torch import Tensor
 
+from suite.attention.attention import Attention
 from suite.attention.choices.patterns import Causal
 from suite.attention.layers.blocks import EncoderBlock
 from tasks.recommender.models.sequence_encoder import Pairs, SequenceEncoder
@@ -21,10 +22,19 @@ class SASRec(SequenceEncoder):
 
     pattern = Causal
 
+    def check_attention(self, attention: Attention) -> None:
+        """Raise ValueError also for an alignment with which an event depends on later ones."""
+        super().check_attention(attention)
+        if attention.alignment.couples_queries:
+            raise ValueError(
+                f"with {type(attention.alignment).__name__} an event depends on later ones, which SASRec must not see; "
+                "set attention.alignment=softmax, or model=recommender/bert4rec"
+            )
+
     @property
     def last_row_only(self) -> bool:
-        """Whether the last block may compute one query only: true for the plain causal pattern."""
-        return all(isinstance(pattern, Causal) for pattern in self.patterns())
+        """Whether the last block may compute one query only: its weights depend on no pattern and on no other query."""
+        return all(isinstance(one.pattern, Causal) and one.alignment.rowwise for one in self.attentions())
 
     def training_pairs(self, items: Tensor, lengths: Tensor) -> Pairs:
         """The states of all events but the last, with the event after each as target."""

@@ -82,6 +82,7 @@ class SequenceEncoder(nn.Module):
 
         def block() -> EncoderBlock:
             chosen = build_attention(attention, num_heads=num_heads, head_dim=embed_dim // num_heads)
+            self.check_attention(chosen)
             chosen.pattern = chosen.pattern & self.pattern()
             heads = MultiheadAttention(embed_dim, num_heads, chosen)
             return EncoderBlock(heads, FeedForward(embed_dim, hidden_dim, dropout), dropout)
@@ -101,9 +102,17 @@ class SequenceEncoder(nn.Module):
         """The attention mask of a batch, True = may attend; None if the pattern needs no mask for the padding."""
         return None
 
-    def patterns(self) -> list[Pattern]:
-        """The pattern of every block."""
-        return [part.pattern for part in self.blocks.modules() if isinstance(part, Attention)]
+    def check_attention(self, attention: Attention) -> None:
+        """Raise ValueError for choices that histories of any length cannot use."""
+        if attention.pattern.fixed_size:
+            raise ValueError(
+                f"{type(attention.pattern).__name__} is built for one number of positions, and histories have any; "
+                "set attention.pattern=full"
+            )
+
+    def attentions(self) -> list[Attention]:
+        """The attention of every block."""
+        return [part for part in self.blocks.modules() if isinstance(part, Attention)]
 
     def table(self) -> Tensor:
         """The embeddings that score items, (I + 1, E); row 0 is padding."""

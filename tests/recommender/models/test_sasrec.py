@@ -6,18 +6,30 @@ import pytest
 import torch
 
 from tasks.recommender.models.sasrec import SASRec
-from tests.recommender.models.networks import ITEMS, histories, network
+from tests.recommender.models.networks import CHOICES, ITEMS, histories, network
 
 
-@pytest.mark.parametrize("attention", [{}, {"score": "additive"}, {"pattern": {"name": "window", "left": 2}}])
+@pytest.mark.parametrize("attention", CHOICES, ids=str)
 def test_an_event_attends_to_earlier_events_only(attention: dict[str, Any]) -> None:
     net, (items, _) = network(SASRec, **attention), histories()
     before = net(items)
     changed = items.clone()
     changed[1, 4] = items[1, 4] % ITEMS + 1
     after = net(changed)
-    assert torch.equal(before[1, :4], after[1, :4])
+    torch.testing.assert_close(before[1, :4], after[1, :4])
     assert not torch.allclose(before[1, 4], after[1, 4])
+
+
+@pytest.mark.parametrize("attention", CHOICES, ids=str)
+def test_the_scores_are_those_of_the_state_that_was_trained(attention: dict[str, Any]) -> None:
+    net, (items, lengths) = network(SASRec, **attention), histories()
+    trained = net(items)[torch.arange(4), lengths - 1] @ net.table().t()
+    torch.testing.assert_close(net.scores(items, lengths), trained)
+
+
+def test_an_alignment_that_sees_later_events_is_rejected() -> None:
+    with pytest.raises(ValueError, match="with Sinkhorn an event depends on later ones, which SASRec must not see"):
+        network(SASRec, alignment="sinkhorn")
 
 
 def test_the_last_block_computes_the_last_event_only() -> None:

@@ -8,11 +8,14 @@ import torch
 from tasks.recommender.models.bert4rec import BERT4Rec
 from tasks.recommender.models.sasrec import SASRec
 from tasks.recommender.models.sequence_encoder import SequenceEncoder
-from tests.recommender.models.networks import COUNTS, ITEMS, LONGEST, SHAPE, histories, network
+from tests.recommender.models.networks import CHOICES, COUNTS, FIXED, ITEMS, LONGEST, SHAPE, histories, network
 
 
-@pytest.mark.parametrize("kind", [SASRec, BERT4Rec])
-@pytest.mark.parametrize("attention", [{}, {"alignment": "sparsemax"}, {"pattern": {"name": "window", "left": 2}}])
+@pytest.mark.parametrize(
+    ("kind", "attention"),
+    [*((kind, one) for kind in (SASRec, BERT4Rec) for one in CHOICES), (BERT4Rec, {"alignment": "sinkhorn"})],
+    ids=lambda x: x.__name__ if isinstance(x, type) else str(x),
+)
 def test_scores_of_a_history_do_not_depend_on_its_batch(kind: type[SequenceEncoder], attention: dict[str, Any]) -> None:
     net, (items, lengths) = network(kind, **attention), histories()
     scores = net.scores(items, lengths)
@@ -50,3 +53,9 @@ def test_explain_returns_the_scores_and_weights_of_the_events(kind: type[Sequenc
 def test_options_out_of_range_raise_an_error(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SASRec(ITEMS, LONGEST, COUNTS, {}, **(SHAPE | options))
+
+
+@pytest.mark.parametrize("kind", [SASRec, BERT4Rec])
+def test_a_pattern_of_a_fixed_size_is_rejected(kind: type[SequenceEncoder]) -> None:
+    with pytest.raises(ValueError, match="AxialRows is built for one number of positions, and histories have any"):
+        network(kind, **FIXED)
