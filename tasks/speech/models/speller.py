@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from suite.attention.attention import Attention
 from suite.attention.build import build_attention
-from suite.attention.choices.patterns import Full
 from suite.attention.layers.multihead import KeyValue, MultiheadAttention
 from suite.attention.operators.dropout import dropout
 from tasks.speech.models.decoder import AttentionChoices, SpeechDecoder
@@ -40,7 +39,8 @@ class Speller(SpeechDecoder):
     logits_u = W gelu(V [s_u, c_u])
 
     The attention may depend on the weights of the previous step (location-sensitive, Chorowski et al. 2015; monotonic).
-    A positional pattern (``local_monotonic``) is centered at position ``positions_per_unit`` u in step u.
+    A pattern on positions places step u at position ``positions_per_unit`` u of the memory, at most at the last
+    position of its utterance: ``local_monotonic`` and ``window`` are around it, ``causal`` ends there.
 
     Args:
         num_units: V.
@@ -50,6 +50,8 @@ class Speller(SpeechDecoder):
         embed_dim: E.
         num_heads: H.
         dropout: of embeddings and of the output layers.
+
+    Raises ValueError for an alignment that balances queries and keys, and for a pattern of a fixed size.
     """
 
     attention_layer = "attention"
@@ -68,11 +70,7 @@ class Speller(SpeechDecoder):
         self.embedding = nn.Embedding(num_units, embed_dim)
         self.lstm = nn.LSTMCell(2 * embed_dim, embed_dim)
         choices = build_attention(attention, num_heads=num_heads, head_dim=embed_dim // num_heads)
-        self.pattern = choices.pattern
-        if (
-            choices.pattern.positional
-        ):  # the attention gets one query without its step number; _mask applies the pattern
-            choices = Attention(choices.score, choices.alignment, Full(), choices.dropout, choices.implementation)
+        _check_step_by_step(choices)
         self.attention = MultiheadAttention(embed_dim, num_heads, choices, memory_dim=memory_dim)
         self.joint = nn.Linear(2 * embed_dim, embed_dim)
         self.output = nn.Linear(embed_dim, num_units)
@@ -113,27 +111,34 @@ class Speller(SpeechDecoder):
         attended = self.attention(
             hidden[:, None],
             cache=memory.keys,
-            mask=self._mask(memory.mask, state.step),
+            mask=memory.mask,
             previous=state.previous,
+            query_positions=self._position(memory.mask, state.step),
             need_weights=True,
         )
         context = attended.context[:, 0]
         joined = torch.cat([hidden, context], dim=-1)
         return joined, SpellerState(hidden, cell, context, attended.weights, state.step + 1)
 
-    def _mask(self, mask: Tensor, step: int) -> Tensor:
-        """Return the keys that a step may attend to; a window beyond the end becomes the last position."""
-        if isinstance(self.pattern, Full) or not self.pattern.positional:
-            return mask
-        size = mask.shape[-1]
-        place = min(round(step * self.positions_per_unit), size - 1)
-        rule = self.pattern.mask(place + 1, size, mask.device)
-        assert rule is not None
-        near = mask & rule[-1:]
-        last = mask.sum(dim=-1, keepdim=True) - 1
-        end = torch.arange(size, device=mask.device) == last
-        return near | (end & ~near.any(dim=-1, keepdim=True))
+    def _position(self, mask: Tensor, step: int) -> Tensor:
+        """Return the position of a step in each utterance (B, 1); steps beyond the end are at the last position."""
+        last = mask.sum(dim=-1).view(-1, 1) - 1
+        return last.clamp(min=0, max=round(step * self.positions_per_unit))
 
     def _scores(self, joined: Tensor) -> Tensor:
         hidden = nn.functional.gelu(self.joint(dropout(joined, self.dropout, self.training)))
         return self.output(dropout(hidden, self.dropout, self.training))
+
+
+def _check_step_by_step(attention: Attention) -> None:
+    """Raise ValueError for choices that are not defined for one query at a time and memories of any length."""
+    if attention.alignment.couples_queries:
+        raise ValueError(
+            f"{type(attention.alignment).__name__} balances as many queries as keys, and this decoder attends with one "
+            "query a step; set attention.alignment=softmax"
+        )
+    if attention.pattern.fixed_size:
+        raise ValueError(
+            f"{type(attention.pattern).__name__} is built for one number of positions, and utterances have any; "
+            "set attention.pattern=full"
+        )

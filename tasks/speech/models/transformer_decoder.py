@@ -133,3 +133,8 @@ def _check_parallel(attention: Attention) -> None:
             "the Transformer decoder computes all steps at once, and this attention depends on the previous step or on "
             "the step number. Choose model=speech/las, which decodes step by step, or attention=additive"
         )
+    if attention.alignment.couples_queries:
+        raise UserError(
+            f"{type(attention.alignment).__name__} balances as many queries as keys, and a text has another length "
+            "than its utterance. Choose attention=additive"
+        )

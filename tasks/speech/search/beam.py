@@ -14,11 +14,6 @@ from tasks.speech.search.ngram import Context, NGram
 from tasks.speech.search.prefix import LOG_ZERO, PrefixScorer, PrefixState
 from tasks.speech.units import BLANK, EOS, UNKNOWN
 
-PEAK_WEIGHT = 0.1
-"""Weight of a unit's highest CTC log-probability over all positions, where CTC is the only model and some units are not
-candidates. CTC scores candidates only, so something cheaper has to select them, and this peak bounds what CTC can give.
-The weight is small because the peak also counts in the score of a hypothesis, where CTC should decide."""
-
 
 class Hypothesis(NamedTuple):
     """A text that the search found: its units without ``EOS``, and its score."""
@@ -112,7 +107,7 @@ class _Beam:
         """Extend every hypothesis by one unit; return False when no hypothesis can grow further."""
         B, K = self.shape
         decoder, scores_of_units = self._score_units()
-        candidates = scores_of_units.topk(min(self.search.candidates, scores_of_units.shape[1]), dim=1).indices
+        candidates = self._candidates(scores_of_units)
         candidates = torch.cat([torch.full_like(candidates[:, :1], EOS), candidates], dim=1)  # column 0 ends the text
         gained = scores_of_units.gather(1, candidates)
         gained[:, 1:] = gained[:, 1:].masked_fill(candidates[:, 1:] == EOS, LOG_ZERO)
@@ -131,14 +126,18 @@ class _Beam:
         self.scores = self._prune(scores)
         return bool((self.scores > LOG_ZERO / 2).any())
 
+    def _candidates(self, scores: Tensor) -> Tensor:
+        """Return the units (N, C) that CTC scores: the best of the other models, of CTC's peaks where there is none."""
+        alone = self.memory is None and self.language is None
+        ranked = scores + self.peaks if alone else scores  # the peak bounds what CTC gives; no score contains it
+        return ranked.topk(min(self.search.candidates, scores.shape[1]), dim=1).indices
+
     def _score_units(self) -> tuple[Any, Tensor]:
         """Return the new decoder state, and the scores of all units (N, V) by decoder, language model and reward."""
         search, decoder = self.search, None
         if self.memory is not None:
             logits, decoder = self.net.decoder.step(self.units[:, -1], self.memory, self.state.decoder)
             scores = (1.0 - search.ctc_weight) * logits.double().log_softmax(dim=-1)
-        elif self.language is None and search.candidates < self.peaks.shape[1]:
-            scores = PEAK_WEIGHT * self.peaks
         else:
             scores = torch.zeros_like(self.peaks)
         if self.language is not None:

@@ -16,3 +16,8 @@ def test_steps_equal_the_whole_text_and_padding_changes_nothing(attention: str) 
 def test_an_attention_that_depends_on_the_previous_step_is_rejected(attention: str) -> None:
     with pytest.raises(UserError, match="speech/las"):
         network(f"attention={attention}")
+
+
+def test_an_attention_that_balances_queries_and_keys_is_rejected() -> None:
+    with pytest.raises(UserError, match="Sinkhorn balances as many queries as keys"):
+        network("attention=sinkhorn")

@@ -8,7 +8,7 @@ import torch
 
 from suite.errors import UserError
 from tasks.speech.models.encoder import EncodedSpeech
-from tasks.speech.search.beam import PEAK_WEIGHT, BeamSearch
+from tasks.speech.search.beam import BeamSearch
 from tasks.speech.units import BLANK, EOS, UNKNOWN
 from tests.speech.conftest import encode_noise, network
 from tests.speech.search.paths import texts_of_all_paths
@@ -72,14 +72,27 @@ def test_the_length_of_a_text_is_bounded() -> None:
     assert max(len(one.units) for one in found[0]) <= 5
 
 
-def test_with_few_candidates_ctc_alone_adds_the_weighted_peaks() -> None:
+@pytest.mark.parametrize("candidates", [4, 40])
+def test_ctc_alone_scores_a_text_as_ctc_does(candidates: int) -> None:
     net = network()
     encoded = encode_noise(net, 12)
-    search = BeamSearch(beam=5, ctc_weight=1.0, candidates=4)
-    peaks = net.ctc_log_probs(encoded)[0].detach().max(dim=0).values
-    for one in search(net, encoded)[0]:
-        by_ctc = score_of(net, search, encoded, 0, tuple(one.units))
-        assert one.score == pytest.approx(by_ctc + PEAK_WEIGHT * float(peaks[[*one.units, EOS]].sum()), rel=1e-4)
+    for one in BeamSearch(beam=5, ctc_weight=1.0, candidates=candidates)(net, encoded)[0]:
+        by_ctc = score_of(net, BeamSearch(beam=5, ctc_weight=1.0), encoded, 0, tuple(one.units))
+        assert one.score == pytest.approx(by_ctc, rel=1e-4)
+
+
+def test_with_one_unit_less_than_all_ctc_alone_finds_its_best_text() -> None:
+    net = network()
+    writable = [unit for unit in range(len(net.units)) if unit not in (BLANK, EOS, UNKNOWN)]
+    search = BeamSearch(beam=90, ctc_weight=1.0, candidates=len(net.units) - 1)
+    for seed in range(20):
+        torch.manual_seed(seed)
+        log_probs = (2 * torch.randn(1, 3, len(net.units))).log_softmax(-1)
+        net.ctc_log_probs = lambda encoded, log_probs=log_probs: log_probs
+        encoded = EncodedSpeech(torch.zeros(1, 3, 16), torch.tensor([3]))
+        by_ctc = texts_of_all_paths(log_probs[0])
+        texts = [text for n in range(4) for text in itertools.product(writable, repeat=n)]
+        assert tuple(search(net, encoded)[0][0].units) == max(texts, key=lambda text: by_ctc.get(text, 0.0))
 
 
 @pytest.mark.parametrize(
