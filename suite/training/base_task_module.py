@@ -1,11 +1,13 @@
 """The base class of all task modules: a network, an optimiser with a schedule, and one way to report metrics."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, ClassVar
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.plugins.precision import MixedPrecision, Precision
+from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch import nn
 from torch.optim import Optimizer
 
@@ -59,6 +61,35 @@ class BaseTaskModule(pl.LightningModule):
         if self._schedule is None:
             return optimizer
         return self._schedule.attach(optimizer, self.trainer.estimated_stepping_batches)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the gradients, also in mixed precision with a fused optimiser, which Lightning rejects.
+
+        A fused optimiser divides gradients by the scale of the loss itself. Where there is a scale, the gradients are
+        divided here instead, before they are clipped, and the optimiser receives none.
+        """
+        plugin = self.trainer.precision_plugin
+        fused = getattr(optimizer, "_step_supports_amp_scaling", False)
+        if not (isinstance(plugin, MixedPrecision) and fused and gradient_clip_val):
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        if plugin.scaler is not None:
+            plugin.scaler.unscale_(optimizer)
+        algorithm = GradClipAlgorithmType(gradient_clip_algorithm or "norm")
+        Precision.clip_gradients(plugin, optimizer, gradient_clip_val, algorithm)
+
+    def in_precision(self, batch: Any) -> Any:
+        """The batch in the floating-point type of the Trainer, as its own loops convert it."""
+        return self.trainer.precision_plugin.convert_input(batch) if self._trainer else batch
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """The context in which the Trainer computes a step: autocast, or its default type."""
+        return self.trainer.precision_plugin.forward_context() if self._trainer else nullcontext()
 
     def on_test_start(self) -> None:
         """Gather sharded weights: processes evaluate different batches, and different numbers of them."""

@@ -125,7 +125,8 @@ class TaskModule(BaseTaskModule):
         """Per-sample results of these batches and those of the other processes."""
         was_training = self.net.training
         self.net.eval()
-        samples = [self.per_sample(batch.to(self.device)) for batch in batches]
+        with self.precision():
+            samples = [self.per_sample(self.in_precision(batch.to(self.device))) for batch in batches]
         self.net.train(was_training)
         return _concatenate(samples)
 

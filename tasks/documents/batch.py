@@ -30,7 +30,7 @@ class Spelling(NamedTuple):
         return cls(ngrams, Segments.from_lengths(lengths))
 
 
-@dataclass(frozen=True)
+@dataclass
 class DocumentBatch:
     """N documents.
 
@@ -84,7 +84,7 @@ class DocumentBatch:
         return DocumentBatch(self.words.to(device), sentences, documents, self.labels.to(device), spelling)
 
 
-@dataclass(frozen=True)
+@dataclass
 class EncodedDocuments:
     """All documents of a data set, encoded with one vocabulary.
 

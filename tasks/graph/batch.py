@@ -28,7 +28,7 @@ class GraphLoader:
         return iter((self.batch,))
 
 
-@dataclass(frozen=True)
+@dataclass
 class GraphBatch:
     """The whole graph on one device.
 

@@ -15,7 +15,7 @@ from tasks.oct.augment import Augment, Draws
 from tasks.oct.scans import Scans
 
 
-@dataclass(frozen=True)
+@dataclass
 class ScanBatch:
     """N samples. A sample is a bag: one scan, or all scans of a patient and class.
 
@@ -43,7 +43,7 @@ class ScanBatch:
         return ScanBatch(self.pixels.to(device), bags, self.labels.to(device), self.lesions.to(device))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Bags:
     """The scans of each sample: bag n has the scans ``members[offsets[n] : offsets[n + 1]]``."""
 

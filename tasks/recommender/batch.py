@@ -15,7 +15,7 @@ from tasks.recommender.histories import Histories
 from tasks.recommender.split import HistorySplit
 
 
-@dataclass(frozen=True)
+@dataclass
 class HistoryBatch:
     """Windows of histories, padded at the end with item 0.
 

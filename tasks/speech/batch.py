@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 
-@dataclass(frozen=True)
+@dataclass
 class SpeechBatch:
     """``features`` (B, T, F), ``lengths`` (B,), ``targets`` (B, U), ``target_lengths`` (B,), and the ``texts``.
 
