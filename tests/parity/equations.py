@@ -15,7 +15,7 @@ from tests.numerics import rounding_bound
 
 def attend(case: Any, module: Any, query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None) -> Tensor:
     """The context (B, H, L, V) of the choices of a case, with the parameters of a module."""
-    (_, _, L, D), S = query.shape, key.shape[2]
+    L, S = query.shape[2], key.shape[2]
     scores = score_of(case.score, module.score, query, key)
     names = case.pattern.split(" & ")
     mask = torch.ones(L, S, dtype=torch.bool) if allowed is None else allowed

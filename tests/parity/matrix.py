@@ -1,8 +1,8 @@
 """The matrix of attention: every combination of choices, layouts, implementations and situations, beside the equation.
 
 ``run`` builds one case, computes its values and gradients in its situation, and compares them with the plain equation
-of ``equations.py`` in float64. A case is "equal", "rejected" by a ValueError, "refused" (a second derivative that torch's
-own kernel does not have, which is an error and never a number), or "absent" where the situation does not exist.
+of ``equations.py`` in float64. A case is "equal", "rejected" by a ValueError, "refused" (a second derivative that the
+kernel of torch does not have, which is an error and never a number), or "absent" where the situation does not exist.
 """
 
 # B batch, H heads, L queries, S keys, D width of a query, a key and a value; N nodes

@@ -159,15 +159,17 @@ def _inputs(block: Reversible, states: tuple[ForwardState, ForwardState], first:
 @contextmanager
 def _unchanged_statistics(module: nn.Module) -> Iterator[None]:
     """Run the block without a change of the running statistics of batch norms."""
-    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
-    before = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
-    counts = [None if count is None else count.clone() for _, _, count in before]
+    norms: list[Any] = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
+    before = [(norm, norm.momentum) for norm in norms]
+    counts = [
+        (norm.num_batches_tracked, norm.num_batches_tracked.clone()) for norm in norms if norm.track_running_stats
+    ]
     for norm in norms:
         norm.momentum = 0.0  # the old statistics keep the weight 1
     try:
         yield
     finally:
-        for (norm, momentum, count), value in zip(before, counts, strict=True):
+        for norm, momentum in before:
             norm.momentum = momentum
-            if count is not None:
-                count.copy_(value)
+        for count, value in counts:
+            count.copy_(value)
