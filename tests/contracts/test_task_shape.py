@@ -10,14 +10,6 @@ FILES = """
 README.md RESULTS.md __init__.py __init__.pyi
 data.py batch.py split.py synthetic.py losses.py metrics.py module.py predict.py
 """
-# Tasks whose folders do not have this shape today. The list only shrinks.
-WAITING = {"graph"}
-
-
-@pytest.fixture(autouse=True)
-def _may_wait(request: pytest.FixtureRequest, folder: Path) -> None:
-    if folder.name in WAITING:
-        request.applymarker(pytest.mark.xfail(strict=False, reason="the task has not yet this shape"))
 
 
 @pytest.mark.parametrize("folder", TASKS, ids=lambda path: path.name)
