@@ -10,8 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# Files and folders whose tests have other names today. The list only shrinks.
-WAITING = ("tasks/oct", "tasks/recommender/module.py")
+# Files whose tests are in files of another name today. The list only shrinks.
+WAITING = (
+    "tasks/oct/module.py",
+    "tasks/oct/readers/listed_images.py",
+    "tasks/oct/report.py",
+    "tasks/recommender/module.py",
+)
 LOGIC = 6
 FILES = sorted(path for folder in ("suite", "tasks") for path in ROOT.glob(f"{folder}/**/*.py"))
 
@@ -39,7 +44,7 @@ def place_of_tests(path: Path) -> Path:
     "path", [path for path in FILES if statements(path) >= LOGIC], ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_every_source_file_has_a_test_file_of_its_name(path: Path) -> None:
-    if str(path.relative_to(ROOT)).startswith(WAITING):
+    if str(path.relative_to(ROOT)) in WAITING:
         pytest.skip("tested in a file of another name")
     wanted = place_of_tests(path)
     assert wanted.is_file(), f"{path.relative_to(ROOT)} is to be tested in {wanted.relative_to(ROOT)}"
@@ -47,7 +52,7 @@ def test_every_source_file_has_a_test_file_of_its_name(path: Path) -> None:
 
 def test_no_test_file_is_left_without_its_source() -> None:
     sources = {place_of_tests(path) for path in FILES}
-    free = {"contracts", "docs", "parity"} | {"oct"}
+    free = {"contracts", "docs", "parity"}
     orphans = [
         str(path.relative_to(ROOT))
         for path in sorted(ROOT.glob("tests/*/**/test_*.py"))
