@@ -12,7 +12,7 @@ nbformat = pytest.importorskip("nbformat")
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 MOST_BYTES = 300_000
-WAITING = {"graph", "oct"}  # notebooks below the public interface; shrinks
+WAITING = {"oct"}  # notebooks below the public interface; shrinks
 
 
 @pytest.fixture
