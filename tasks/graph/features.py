@@ -66,7 +66,7 @@ class SparseFeatures:
 
     @property
     def rows(self) -> Tensor:
-        """The row of every entry, (Z,) int64."""
+        """The row of each entry, (Z,) int64."""
         return torch.repeat_interleave(self.offsets.diff(), output_size=len(self.values))
 
     def to_dense(self) -> Tensor:
@@ -76,7 +76,7 @@ class SparseFeatures:
         return dense
 
     def row_normalized(self) -> "SparseFeatures":
-        """The matrix with every row divided by the sum of its absolute values (Kipf & Welling 2017, for bags of words).
+        """The matrix with each row divided by the sum of its absolute values (Kipf & Welling 2017, for bags of words).
 
         Rows without entries stay zero.
         """
@@ -92,7 +92,7 @@ class SparseFeatures:
 
 
 def csr_rows(indptr: np.ndarray, num_entries: int) -> np.ndarray:
-    """The row of every entry of a CSR matrix, (Z,) int64. Raises ValueError if the offsets do not fit."""
+    """The row of each entry of a CSR matrix, (Z,) int64. Raises ValueError if the offsets do not fit."""
     indptr = indptr.astype(np.int64)
     counts = indptr[1:] - indptr[:-1]
     if len(indptr) < 1 or indptr[0] != 0 or (counts < 0).any() or indptr[-1] != num_entries:

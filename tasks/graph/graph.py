@@ -143,7 +143,7 @@ class Graph:
         return _sha256("split 1", self.train, self.val, self.test)
 
     def row_normalized(self) -> "Graph":
-        """The graph with every row of features divided by the sum of its absolute values."""
+        """The graph with each row of features divided by the sum of its absolute values."""
         return replace(self, features=self.features.row_normalized())
 
     def to(self, device: torch.device | str) -> "Graph":

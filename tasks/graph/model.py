@@ -70,7 +70,7 @@ class GraphAttentionNet(nn.Module):
         self.output = layer(joined, num_classes, output_heads, output_attention, combine="mean")
 
     def forward(self, features: SparseRows | Tensor, edges: Edges) -> NodeOutput:
-        """Classify every node."""
+        """Classify each node."""
         dropout = self.hidden.kernels.dropout
         if isinstance(features, SparseRows):
             features = features.dropped(self.dropout, self.training, dropout)

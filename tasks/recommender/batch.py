@@ -19,7 +19,7 @@ from tasks.recommender.split import HistorySplit
 class HistoryBatch:
     """Windows of histories, padded at the end with item 0.
 
-    In training ``targets`` is None, and every event of a window may be a target. In evaluation ``targets`` are the
+    In training ``targets`` is None, and each event of a window may be a target. In evaluation ``targets`` are the
     events after the windows, and ``seen`` the rows (of B) and items of all events before the targets, those before the
     window included.
     """
@@ -77,9 +77,9 @@ class TrainingWindows:
     """Training batches: windows in which every training event but a user's first is a target once per epoch.
 
     A history of n events has n - 1 targets. A causal network predicts all targets of a window in one forward pass. The
-    borders are drawn again in every epoch: the first is uniform in 1..max_length, the others follow at a distance of
+    borders are drawn again in each epoch: the first is uniform in 1..max_length, the others follow at a distance of
     ``max_length``, so that no event is always near the start of a window, where it sees few events. Windows of similar
-    length share a batch. The number of batches is the same in every epoch, as schedules need it.
+    length share a batch. The number of batches is the same in each epoch, as schedules need it.
 
     Args:
         windows: reads the events.
@@ -112,7 +112,7 @@ class TrainingWindows:
             yield HistoryBatch(items, lengths[chosen], self.users[owner[chosen]] + 1, liked)
 
     def _windows(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The user, the first event and the number of events of every window."""
+        """The user, the first event and the number of events of each window."""
         drawn = torch.randint(1, self.max_length + 1, self.counts.shape)
         head = torch.where(self.counts > self.max_length, drawn, self.counts)
         number = 1 + (self.counts - head + self.max_length - 1).div(self.max_length, rounding_mode="floor")
@@ -134,7 +134,7 @@ class TrainingWindows:
 
 
 class EvaluationHistories:
-    """Evaluation batches: every event of a split with up to ``max_length`` events before it, sorted by length.
+    """Evaluation batches: each event of a split with up to ``max_length`` events before it, sorted by length.
 
     Args:
         windows: reads the events.

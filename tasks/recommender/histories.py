@@ -82,7 +82,7 @@ class Histories:
 
     @property
     def users(self) -> np.ndarray:
-        """The user of every event, (N,)."""
+        """The user of each event, (N,)."""
         return np.repeat(np.arange(self.num_users), np.diff(self.offsets))
 
     def content_hash(self) -> str:

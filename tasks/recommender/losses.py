@@ -132,7 +132,7 @@ class GeneralizedBCE(ItemLoss):
 
 
 def _binary(hidden: Tensor, targets: Tensor, table: Tensor, negatives: int, beta: float) -> Tensor:
-    """Mean over positions; every position draws its own negatives, which are never its target."""
+    """Mean over positions; each position draws its own negatives, which are never its target."""
     shape = (len(hidden), negatives)
     drawn = torch.randint(1, max(len(table) - 1, 2), shape, device=hidden.device)
     drawn = drawn + (drawn >= targets[:, None])  # uniform over the items that are not the target

@@ -18,7 +18,7 @@ class RankingProtocol(Protocol):
     suffix: str
 
     def __call__(self, scores: Tensor, targets: Tensor, seen: tuple[Tensor, Tensor]) -> Tensor:
-        """The rank of every target, counted from 0: (B, I + 1), (B,) -> (B,)."""
+        """The rank of each target, counted from 0: (B, I + 1), (B,) -> (B,)."""
         ...
 
 
@@ -34,7 +34,7 @@ class FullRanking:
         self.suffix = "" if filter_seen else "_unfiltered"
 
     def __call__(self, scores: Tensor, targets: Tensor, seen: tuple[Tensor, Tensor]) -> Tensor:
-        """The rank of every target, (B,)."""
+        """The rank of each target, (B,)."""
         return target_ranks(scores, targets, seen if self.filter_seen else None)
 
 
@@ -42,7 +42,7 @@ class SampledRanking:
     """Ranks a target among items drawn uniformly from those that the user has not seen; for comparison with old papers.
 
     It orders models differently from the full ranking (Krichene & Rendle 2020), so the suffix is part of the name of
-    every metric. The drawn items depend on the targets of a batch and ``seed`` only.
+    each metric. The drawn items depend on the targets of a batch and ``seed`` only.
 
     Args:
         number: of drawn items.
@@ -54,7 +54,7 @@ class SampledRanking:
         self.suffix = f"_sampled{number}"
 
     def __call__(self, scores: Tensor, targets: Tensor, seen: tuple[Tensor, Tensor]) -> Tensor:
-        """The rank of every target, (B,)."""
+        """The rank of each target, (B,)."""
         generator = torch.Generator().manual_seed(self.seed + int(targets.sum()))
         keys = torch.rand(scores.shape, generator=generator).to(scores.device)
         keys[:, 0] = -1.0

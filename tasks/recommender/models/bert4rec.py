@@ -17,7 +17,7 @@ LAST_ONLY = 0.1  # probability that only the last item of a sequence is masked
 class BERT4Rec(SequenceEncoder):
     """Predicts masked items from both sides; the next item is a masked item at the end (Sun et al. 2019).
 
-    In training, every item is masked with probability ``mask_probability``; in one sequence of ten only the last item
+    In training, each item is masked with probability ``mask_probability``; in one sequence of ten only the last item
     is, as in prediction (sections 3.5 and 3.6). Item I + 1 replaces a masked item. Padding is masked out.
 
     Args:

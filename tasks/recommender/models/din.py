@@ -36,7 +36,7 @@ class ActivationUnit(Score):
 
 
 class DIN(nn.Module):
-    """Deep interest network (Zhou et al. 2018): every event of a window is a sample, with the events before it as past.
+    """Deep interest network (Zhou et al. 2018): each event of a window is a sample, with the events before it as past.
 
     x_i = V[i] + mean over genres g of i of G[g];   key_j = x_j + R[liked_j]
     interest = attend(query = x_candidate, keys and values = key_0 (learned, for an empty past), ..., key_{t-1})
@@ -50,7 +50,7 @@ class DIN(nn.Module):
         attention: config of ``suite.attention.build.build_attention``; its pattern is joined with ``Causal``.
         embed_dim, hidden_dim, dropout: E, width of the MLP, and dropout of its input and its hidden layer.
 
-    Shape: items, liked (B, L), users (B,) -> logits (B, L), one for every event, from the events before it.
+    Shape: items, liked (B, L), users (B,) -> logits (B, L), one for each event, from the events before it.
 
     Raises:
         ValueError: if dropout is outside [0, 1).
@@ -91,7 +91,7 @@ class DIN(nn.Module):
         self.mlp_in, self.mlp_out = nn.Linear(4 * embed_dim, hidden_dim), nn.Linear(hidden_dim, 1)
 
     def forward(self, items: Tensor, liked: Tensor, users: Tensor) -> Tensor:
-        """The logit that the user likes the item, for every event of every window."""
+        """The logit that the user likes the item, for each event of each window."""
         x = self.embed(items)
         past = self.past(x, liked)[:, :-1]
         return self.answer(x, self.attention(x[:, None], past[:, None], past[:, None]).context[:, 0], users)
@@ -167,7 +167,7 @@ def _mean_of_genres(genres: Sequence[Sequence[int]], num_items: int) -> Tensor:
 
 
 def _codes(traits: Sequence[Sequence[str]]) -> Tensor:
-    """The number of every trait of every user, (U + 1, columns); row 0 is an unknown user, code 0 an unknown trait."""
+    """The number of each trait of each user, (U + 1, columns); row 0 is an unknown user, code 0 an unknown trait."""
     columns = list(zip(*traits, strict=True)) or [()]
     names = sorted({(place, value) for place, column in enumerate(columns) for value in column})
     code = {name: number for number, name in enumerate(names, start=1)}

@@ -12,7 +12,7 @@ from tasks.recommender.models.sequence_encoder import Pairs, SequenceEncoder
 
 
 class SASRec(SequenceEncoder):
-    """Every event predicts the next one from the events before it (Kang & McAuley 2018, section III).
+    """Each event predicts the next one from the events before it (Kang & McAuley 2018, section III).
 
     Two differences from the paper: the layer norm is at the start of both halves of a block, and the feed-forward
     network has its own width. Padding is at the end, so the causal pattern needs no mask.

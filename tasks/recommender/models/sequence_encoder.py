@@ -111,7 +111,7 @@ class SequenceEncoder(nn.Module):
             )
 
     def attentions(self) -> list[Attention]:
-        """The attention of every block."""
+        """The attention of each block."""
         return [part for part in self.blocks.modules() if isinstance(part, Attention)]
 
     def table(self) -> Tensor:
@@ -125,7 +125,7 @@ class SequenceEncoder(nn.Module):
         return dropout(x, self.dropout, self.training)
 
     def scores(self, items: Tensor, lengths: Tensor) -> Tensor:
-        """The score of every item as the next event: (B, L), (B,) -> (B, I + 1); column 0 is padding.
+        """The score of each item as the next event: (B, L), (B,) -> (B, I + 1); column 0 is padding.
 
         The scores of an empty history are the popularity of the items.
         """
