@@ -1,4 +1,4 @@
-"""Where a network looked, other answers to where one should look, and how each fits the outlined lesions."""
+"""Maps of where a network attends, other maps, and how well each map agrees with outlined lesions."""
 
 # B scans, C channels, H height, W width of the view
 
@@ -18,14 +18,14 @@ Mapper = Callable[[Tensor], Tensor]  # pixels (B, C, H, W) -> a map (B, H, W) of
 
 
 def attention_map(net: ScanNet, pixels: Tensor) -> Tensor:
-    """The attention of the pooling, the mean over its heads, in the size of the view: (B, H, W), each sums to 1."""
+    """Return the mean attention of the heads of the pooling in the size of the view: (B, H, W), each sums to 1."""
     with torch.no_grad():
         weights = net(pixels).weights.mean(1)
     return enlarge(weights, pixels.shape[2:])
 
 
 def rollout_map(net: VisionTransformer, pixels: Tensor) -> Tensor:
-    """How much of every patch reaches the pooled vector through all blocks (Abnar & Zuidema 2020): (B, H, W)."""
+    """Return the attention rollout of each patch to the pooled vector (Abnar & Zuidema 2020): (B, H, W)."""
     with torch.no_grad(), capture_weights(net) as maps:
         pooled = net(pixels).weights.mean(1)
     layers = [maps[name][0] for name in maps if name.startswith("blocks")]
@@ -34,7 +34,7 @@ def rollout_map(net: VisionTransformer, pixels: Tensor) -> Tensor:
 
 
 def grad_cam(net: ScanNet, layer: nn.Module, pixels: Tensor) -> Tensor:
-    """Grad-CAM of the predicted class at a layer's output (Selvaraju et al. 2017, eq. 1-2): (B, H, W).
+    """Return Grad-CAM of the predicted class at the output of a layer (Selvaraju et al. 2017, eq. 1-2): (B, H, W).
 
     relu of the sum over channels of (mean over positions of d score / d A_c) A_c
     """
@@ -51,9 +51,9 @@ def grad_cam(net: ScanNet, layer: nn.Module, pixels: Tensor) -> Tensor:
 
 
 def integrated_gradients(net: ScanNet, pixels: Tensor, steps: int = 16) -> Tensor:
-    """Integrated gradients of the predicted class from a black scan (Sundararajan et al. 2017, eq. 1): (B, H, W).
+    """Return integrated gradients of the predicted class, from black (Sundararajan et al. 2017, eq. 1): (B, H, W).
 
-    |x * mean over alpha of d score(alpha x) / d x|, summed over channels; alpha at the middles of ``steps`` stretches.
+    |x * mean over alpha of d score(alpha x) / d x|, summed over channels; alpha at the centres of ``steps`` intervals.
     """
     with torch.no_grad():
         chosen = net(pixels).logits.argmax(1, keepdim=True)
@@ -67,29 +67,29 @@ def integrated_gradients(net: ScanNet, pixels: Tensor, steps: int = 16) -> Tenso
 
 
 def centre_prior(pixels: Tensor) -> Tensor:
-    """A bell in the middle of the view, whatever the scan shows: (B, H, W)."""
+    """Return a bell curve in the centre of the view, the same for each scan: (B, H, W)."""
     y, x = (torch.linspace(-1, 1, size) for size in pixels.shape[2:])
     return torch.exp(-2.0 * (y[:, None] ** 2 + x[None, :] ** 2)).expand(len(pixels), -1, -1)
 
 
 def brightness_prior(pixels: Tensor) -> Tensor:
-    """The scan itself, blurred: the retina is what is bright; (B, H, W)."""
+    """Return the blurred scan, whose brightest region is the retina: (B, H, W)."""
     return F.avg_pool2d(pixels.mean(1, keepdim=True), 9, stride=1, padding=4)[:, 0]
 
 
 class AveragePrior:
-    """Where the lesions of the training part lie on average, whatever the scan shows."""
+    """The mean of the lesion masks of the training split, the same for each scan."""
 
     def __init__(self, batches: Iterable[ScanBatch]) -> None:
         self.share = torch.cat([(batch.lesions > 0).float() for batch in batches]).mean(0)
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """The same map for every scan: (B, H, W)."""
+        """Return the same map for each scan: (B, H, W)."""
         return self.share.expand(len(pixels), -1, -1)
 
 
 class Fit(NamedTuple):
-    """How maps fit masks, a row for every scan with a lesion, (N,) each."""
+    """How well maps agree with masks, for each scan with a lesion, (N,) each."""
 
     pointing: Tensor
     energy: Tensor
@@ -97,11 +97,11 @@ class Fit(NamedTuple):
 
 
 def fit(maps: Tensor, masks: Tensor) -> Fit:
-    """Compare maps (B, H, W) of at least 0 with masks (B, H, W) bool; scans without a lesion are left out.
+    """Compare maps (B, H, W) of at least 0 with masks (B, H, W) bool; scans without a lesion are ignored.
 
-    ``pointing``: 1 where the map's largest value lies in a lesion (Zhang et al. 2016), with no tolerance around it;
-    ``energy``: the part of the map that lies in lesions; ``overlap``: intersection over union of the lesions and the
-    map's highest pixels, as many as the lesions have.
+    ``pointing``: 1 if the largest value of the map is in a lesion (Zhang et al. 2016), without tolerance;
+    ``energy``: fraction of the map that is in lesions; ``overlap``: intersection over union of the lesions and the
+    pixels with the largest values, as many as the lesions have.
     """
     outlined = masks.flatten(1).any(1)
     heat, mask = maps[outlined].flatten(1), masks[outlined].flatten(1)
@@ -114,7 +114,7 @@ def fit(maps: Tensor, masks: Tensor) -> Fit:
 
 
 def mappers(net: ScanNet, prior: AveragePrior) -> dict[str, Mapper]:
-    """Every way to answer, by name: the network's attention, priors that see no lesion, gradients of its score."""
+    """Return all maps by name: attention of the network, priors that do not use the network, and gradients."""
     ways: dict[str, Mapper] = {"attention": lambda pixels: attention_map(net, pixels)}
     if isinstance(net, VisionTransformer):
         ways["attention rollout"] = lambda pixels: rollout_map(net, pixels)
@@ -130,15 +130,15 @@ def mappers(net: ScanNet, prior: AveragePrior) -> dict[str, Mapper]:
 
 
 def last_map(net: nn.Module) -> nn.Module:
-    """The layer whose output is the last map before pooling: ``merge`` of a CNN, else the patch embedding."""
+    """Return the layer whose output is the last map before pooling: ``merge`` of a CNN, else the patch embedding."""
     found = dict(net.named_modules())
     name = next((name for name in ("encoder.merge", "embedding") if name in found), None)
     if name is None:
-        raise ValueError(f"{type(net).__name__} has no map that Grad-CAM could read")
+        raise ValueError(f"{type(net).__name__} has no map for Grad-CAM")
     return found[name]
 
 
 def enlarge(maps: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
-    """Maps (B, h, w) in another size, (B, H, W), each divided by its sum."""
+    """Interpolate maps (B, h, w) to another size (B, H, W), and divide each by its sum."""
     large = F.interpolate(maps[:, None], tuple(size), mode="bilinear", align_corners=False)[:, 0]
     return large / large.sum((1, 2), keepdim=True).clamp(min=1e-12)

@@ -1,4 +1,4 @@
-"""Figures of a classifier, from scores and labels of all samples together."""
+"""Metrics of scan classification, from the scores and labels of all samples."""
 
 # N samples, C classes, R resamples
 
@@ -9,34 +9,34 @@ from suite.metrics.auroc import auroc
 
 
 def confusion(predicted: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Counts (C, C): row = label, column = prediction."""
+    """Return counts (C, C): rows are labels, columns are predictions."""
     return torch.bincount(labels * num_classes + predicted, minlength=num_classes**2).view(num_classes, num_classes)
 
 
 def recall(counts: Tensor) -> Tensor:
-    """Sensitivity of every class, (..., C) from counts (..., C, C); NaN for a class without samples."""
+    """Return the sensitivity of each class, (..., C) from counts (..., C, C); NaN for a class without samples."""
     return counts.diagonal(dim1=-2, dim2=-1) / counts.sum(-1)
 
 
 def specificity(counts: Tensor) -> Tensor:
-    """For every class, the share of the other classes' samples not taken for it, (C,)."""
+    """Return for each class the fraction of samples of other classes that are not predicted as it, (C,)."""
     taken = counts.sum(0) - counts.diagonal()
     return 1.0 - taken / (counts.sum() - counts.sum(1))
 
 
 def balanced_accuracy(counts: Tensor) -> Tensor:
-    """Mean sensitivity of the classes that have samples, (...)."""
+    """Return the mean sensitivity of the classes that have samples, (...)."""
     return recall(counts.double()).nanmean(-1)
 
 
 def macro_auroc(probabilities: Tensor, labels: Tensor) -> float:
-    """Mean over classes of the area of that class against the rest, without classes that are missing."""
+    """Return the mean AUROC of each class against the rest, over the classes that have samples."""
     areas = torch.tensor([auroc(column, labels == c) for c, column in enumerate(probabilities.unbind(1))])
     return float(areas.nanmean())
 
 
 def kappa(counts: Tensor) -> float:
-    """Cohen's kappa with quadratic weights: agreement on a scale beyond that of chance (Cohen 1968)."""
+    """Return Cohen's kappa with quadratic weights: the agreement on a scale, corrected for chance (Cohen 1968)."""
     total = counts.double() / counts.sum()
     place = torch.arange(len(counts), dtype=torch.float64)
     cost = (place[:, None] - place[None, :]) ** 2
@@ -46,7 +46,7 @@ def kappa(counts: Tensor) -> float:
 
 
 def calibration_bins(probabilities: Tensor, labels: Tensor, num_bins: int = 15) -> Tensor:
-    """Confidence, accuracy and share of samples in equally wide bins of confidence: (bins, 3), empty ones all 0."""
+    """Return confidence, accuracy and fraction of samples in bins of equal width: (bins, 3); 0 in empty bins."""
     confidence, predicted = probabilities.double().max(1)
     bins = (confidence * num_bins).long().clamp(max=num_bins - 1)
     sums = torch.zeros(num_bins, 3, dtype=torch.float64)
@@ -56,15 +56,15 @@ def calibration_bins(probabilities: Tensor, labels: Tensor, num_bins: int = 15) 
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor, num_bins: int = 15) -> float:
-    """Expected calibration error: how far confidence is from accuracy, on average (Guo et al. 2017, eq. 5)."""
+    """Return the expected calibration error: the mean distance of confidence and accuracy (Guo et al. 2017, eq. 5)."""
     confidence, accuracy, share = calibration_bins(probabilities, labels, num_bins).unbind(1)
     return float(((confidence - accuracy).abs() * share).sum())
 
 
 def bootstrap(predicted: Tensor, labels: Tensor, num_classes: int, resamples: int = 500) -> dict[str, float]:
-    """The middle 95 % of accuracy and balanced accuracy over samples drawn again with replacement, always the same way.
+    """Return the 95 % bootstrap intervals of accuracy and balanced accuracy (Efron 1979), with a fixed seed.
 
-    Efron 1979. Keys: accuracy_low, accuracy_high, balanced_accuracy_low, balanced_accuracy_high.
+    Keys: accuracy_low, accuracy_high, balanced_accuracy_low, balanced_accuracy_high.
     """
     generator = torch.Generator().manual_seed(0)
     cell = (labels * num_classes + predicted).cpu()
@@ -74,15 +74,15 @@ def bootstrap(predicted: Tensor, labels: Tensor, num_classes: int, resamples: in
     counts = counts.view(resamples, num_classes, num_classes)
     accuracy = counts.diagonal(dim1=1, dim2=2).sum(1) / len(cell)
     ends = torch.tensor([0.025, 0.975])
-    told: dict[str, float] = {}
+    intervals: dict[str, float] = {}
     for name, values in (("accuracy", accuracy), ("balanced_accuracy", balanced_accuracy(counts).float())):
         low, high = values.quantile(ends).tolist()
-        told |= {f"{name}_low": low, f"{name}_high": high}
-    return told
+        intervals |= {f"{name}_low": low, f"{name}_high": high}
+    return intervals
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> Tensor:
-    """The temperature T that makes softmax(logits / T) likeliest for the labels (Guo et al. 2017, sec. 4.2).
+    """Return the temperature T of maximum likelihood for softmax(logits / T) (Guo et al. 2017, section 4.2).
 
     Golden-section search over log T in [-3, 3]; the loss has one minimum in 1 / T. Returns a scalar.
     """

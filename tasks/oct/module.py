@@ -1,4 +1,4 @@
-"""Loss and metrics of classifying scans."""
+"""The LightningModule of scan classification."""
 
 # B scans, N samples, C channels, H height, W width, K kinds of lesions
 
@@ -27,22 +27,25 @@ logger = logging.getLogger(__name__)
 
 
 class ScanClassification(TaskModule):
-    """Cross-entropy, and where lesions are outlined, attention that is told to look at them.
+    """Trains a network with cross-entropy, and with losses on attention and lesions for scans with outlined lesions.
 
-    After every epoch the scores are calibrated on the validation split; what was fitted is kept with the weights, and
-    every figure and prediction is made with it.
+    After each epoch the scores are calibrated on the validation split. The calibration is saved with the weights, and
+    all metrics and predictions use it.
 
     Args:
-        balanced: whether classes count alike in the loss, however many scans they have.
-        label_smoothing: share of the target that is spread over all classes (Szegedy et al. 2016).
-        mixup: parameter of the Beta distribution that mixes two scans into one (Zhang et al. 2018); 0 mixes none.
-        look: weight of the cross-entropy between attention and the outlined lesions.
-        find: weight of scoring every region for every kind of lesion, of networks that do.
-        flips: whether a measured or predicted scan is seen mirrored as well, the scores averaged.
-        urgent: classes that call for urgent referral, seen together against the rest.
-        ordinal: whether the classes are a scale, so that quadratic kappa is told too.
-        calibration: how scores are fitted to the validation split; a temperature unless given.
-        start: checkpoint of this task whose weights training begins with, where names and shapes agree.
+        net: network of scans.
+        optim: builds the optimiser.
+        balanced: whether classes have equal weights in the loss.
+        label_smoothing: fraction of the target that is spread over all classes (Szegedy et al. 2016).
+        mixup: parameter of the Beta distribution that mixes two scans (Zhang et al. 2018); 0 for none.
+        look: weight of ``looking_loss``, the cross-entropy between attention and outlined lesions.
+        find: weight of ``finding_loss``, for networks that score each region for each kind of lesion.
+        flips: whether the scores in evaluation are the mean over the scan and the mirrored scan.
+        urgent: names of the classes that need urgent referral.
+        ordinal: whether the classes are a scale, so that quadratic kappa is measured too.
+        calibration: fitted to the validation split; None for ``TemperatureScaling``.
+        start: checkpoint of this task for the initial weights; tensors of other names or shapes are ignored.
+        schedule: of the learning rate.
     """
 
     net: ScanNet
@@ -72,22 +75,21 @@ class ScanClassification(TaskModule):
         self._class_weights: Tensor | None = None
 
     def forward(self, batch: ScanBatch) -> ScanOutput:
-        """Look at a batch."""
         output: ScanOutput = self.net(batch.pixels, batch.bags)
         return output
 
     def on_fit_start(self) -> None:
-        """Take over weights, and weigh the classes by the training part; raises UserError for bags without use."""
+        """Load initial weights and compute class weights. Raises UserError for bags that the network cannot use."""
         if self.trainer.datamodule.bags != "scan" and not self.net.takes_bags:  # type: ignore[attr-defined]
-            raise UserError("data.bags=patient needs a network that looks at several scans; set model=oct/mil")
+            raise UserError("data.bags=patient needs a network that takes several scans; set model=oct/mil")
         if self.start is not None:
-            begin_with(self.net, Path(self.start))
+            load_initial_weights(self.net, Path(self.start))
         if self.balanced:
             counts = self.trainer.datamodule.class_counts().float()  # type: ignore[attr-defined]
             self._class_weights = (counts.sum() / (counts.clamp(min=1.0) * len(counts))).to(self.device)
 
     def compute_loss(self, batch: ScanBatch) -> Tensor:
-        """Cross-entropy of the classes, and of where to look."""
+        """Return the sum of the cross-entropy and of the losses on attention and lesions."""
         target = F.one_hot(batch.labels, len(self.net.class_names)).float()
         pixels, lesions = batch.pixels, lesion_maps(batch.lesions)
         if self.mixup and len(batch) == len(pixels):
@@ -107,11 +109,11 @@ class ScanClassification(TaskModule):
         return total
 
     def per_sample(self, batch: ScanBatch) -> SampleResults:
-        """Scores and label of every sample."""
+        """Return scores and label of each sample."""
         return {"logits": self.scores(batch), "labels": batch.labels}
 
     def scores(self, batch: ScanBatch) -> Tensor:
-        """Class scores (N, C) before calibration; the mean over both flips where they are asked for."""
+        """Return class scores (N, C) before calibration; with ``flips``, the mean over both mirrorings."""
         logits = self.net(batch.pixels, batch.bags).logits
         return (logits + self.net(batch.pixels.flip(3), batch.bags).logits) / 2 if self.flips else logits
 
@@ -121,14 +123,14 @@ class ScanClassification(TaskModule):
         self.net.temperature.copy_(temperature)
         self.net.bias.copy_(bias)
 
-    def compute_metrics(self, rows: SampleResults) -> dict[str, float]:
-        """Accuracy and its kin, calibration, sensitivity and specificity of every class and of urgent referral."""
-        labels = rows["labels"].cpu()
-        log_shares = self.net.calibrated(rows["logits"].float()).cpu()
+    def compute_metrics(self, samples: SampleResults) -> dict[str, float]:
+        """Return accuracy, AUROC, calibration error, and sensitivity and specificity of each class and of urgency."""
+        labels = samples["labels"].cpu()
+        log_shares = self.net.calibrated(samples["logits"].float()).cpu()
         shares, names = log_shares.exp(), self.net.class_names
         predicted = shares.argmax(1)
         counts = metrics.confusion(predicted, labels, len(names))
-        told = {
+        values = {
             "loss": float(F.nll_loss(log_shares, labels)),
             "accuracy": float((predicted == labels).double().mean()),
             "balanced_accuracy": float(metrics.balanced_accuracy(counts)),
@@ -137,12 +139,12 @@ class ScanClassification(TaskModule):
             **metrics.bootstrap(predicted, labels, len(names)),
         }
         for name, found, spared in zip(names, metrics.recall(counts), metrics.specificity(counts), strict=True):
-            told |= {f"sensitivity/{name}": float(found), f"specificity/{name}": float(spared)}
+            values |= {f"sensitivity/{name}": float(found), f"specificity/{name}": float(spared)}
         if self.ordinal:
-            told["kappa"] = metrics.kappa(counts)
+            values["kappa"] = metrics.kappa(counts)
         if 0 < len(self.urgent) < len(names):
-            told |= self._urgency(shares, labels, predicted)
-        return {name: value for name, value in told.items() if value == value}  # NaN: the split lacks a class
+            values |= self._urgency(shares, labels, predicted)
+        return {name: value for name, value in values.items() if value == value}  # NaN: a class has no sample
 
     def _urgency(self, shares: Tensor, labels: Tensor, predicted: Tensor) -> dict[str, float]:
         wanted = torch.tensor(self.urgent)
@@ -154,12 +156,12 @@ class ScanClassification(TaskModule):
         }
 
 
-def begin_with(net: nn.Module, path: Path) -> None:
-    """Copy the weights of a checkpoint into ``net``, those whose name and shape it has; raises UserError for none."""
+def load_initial_weights(net: nn.Module, path: Path) -> None:
+    """Copy the weights of a checkpoint whose names and shapes ``net`` has. Raises UserError if there are none."""
     own = net.state_dict()
     found = {name.removeprefix("net."): tensor for name, tensor in checkpoint_file.load(path)["state_dict"].items()}
     fitting = {name: tensor for name, tensor in found.items() if name in own and own[name].shape == tensor.shape}
     if not any(name.endswith("weight") for name in fitting):
-        raise UserError(f"module.start={path} has no weights that fit this network; train it with the same model")
-    logger.info("%d of %d tensors begin as in %s", len(fitting), len(own), path)
+        raise UserError(f"module.start={path} has no weights that fit this network; use a checkpoint of the same model")
+    logger.info("%d of %d tensors are initialised from %s", len(fitting), len(own), path)
     sharded_weights.load_full_state(net, fitting, strict=False)

@@ -1,11 +1,11 @@
-"""What runs of this task saw: figures, how attention fits the outlined lesions, curves, cases to look at.
+"""A report on runs of this task: metrics, how attention agrees with outlined lesions, curves, and cases.
 
     python -m tasks.oct.report output=DIR ckpt=RUN/checkpoints/best.ckpt [ckpt=...] [KEY=VALUE ...]
 
-Several checkpoints, such as the folds of a cross-validation, are measured on the test part of each and told together.
+Several checkpoints, such as the folds of a cross-validation, are each evaluated on their test split and pooled.
 """
 
-# N samples of all test parts, H, W size of the view, C classes
+# N samples of all test splits, H, W size of the view, C classes
 
 import json
 import sys
@@ -40,7 +40,7 @@ class Report:
 
 
 def look(paths: Sequence[Path], overrides: Sequence[str] = ()) -> Report:
-    """Measure every checkpoint on its own test part; raises UserError where their classes differ."""
+    """Evaluate each checkpoint on its test split. Raises UserError if their classes differ."""
     from suite.training.build import build_data
     from suite.training.load import restore
 
@@ -52,7 +52,7 @@ def look(paths: Sequence[Path], overrides: Sequence[str] = ()) -> Report:
         parts.append(_look_at(module, build_data(config)))
     first = parts[0]
     if any(part.class_names != first.class_names for part in parts):
-        raise UserError("the checkpoints know different classes; report on them one by one")
+        raise UserError("the checkpoints have different classes; report on each separately")
     joined = {
         name: torch.cat([getattr(part, name) for part in parts])
         for name in ("probabilities", "labels", "pixels", "attention", "lesions")
@@ -85,10 +85,10 @@ def _look_at(module: Any, data: Any) -> Report:
 
 
 def figures(report: Report) -> dict[str, Any]:
-    """Plain values: accuracy and calibration, and for every way of looking the three measures of its fit."""
+    """Return plain values: metrics, and for each map its agreement with the lesions."""
     predicted, classes = report.probabilities.argmax(1), len(report.class_names)
     counts = metrics.confusion(predicted, report.labels, classes)
-    told = {
+    values = {
         "samples": len(report.labels),
         "accuracy": float((predicted == report.labels).float().mean()),
         "balanced_accuracy": float(metrics.balanced_accuracy(counts)),
@@ -101,11 +101,11 @@ def figures(report: Report) -> dict[str, Any]:
         way: {name: float(rows.mean()) for name, rows in found._asdict().items()} for way, found in report.fits.items()
     }
     outlined = len(next(iter(report.fits.values())).pointing)
-    return {**told, "outlined": outlined, "fits": fits if outlined else {}}
+    return {**values, "outlined": outlined, "fits": fits if outlined else {}}
 
 
 def cases(report: Report, number: int = 9) -> list[int]:
-    """Samples to look at: half of them wrong where so many are, classes in turn, those with lesions first."""
+    """Choose samples: up to half of them wrong, alternating classes, scans with lesions first."""
     predicted = report.probabilities.argmax(1)
     order = sorted(range(len(predicted)), key=lambda place: (not bool(report.lesions[place].any()), place))
     chosen: list[int] = []
@@ -120,7 +120,7 @@ def cases(report: Report, number: int = 9) -> list[int]:
 
 
 def draw_cases(report: Report, chosen: Sequence[int], columns: int = 3) -> Any:
-    """A figure of overlays with outlines, each with what it is and what it was taken for."""
+    """Draw attention and outlines of the chosen samples, with class and prediction."""
     from matplotlib.figure import Figure
 
     rows = -(-len(chosen) // columns)
@@ -131,7 +131,7 @@ def draw_cases(report: Report, chosen: Sequence[int], columns: int = 3) -> Any:
         axes.imshow(overlay(grey, report.attention[place].numpy(), report.lesions[place].numpy()))
         taken, own = report.class_names[int(shares.argmax())], report.class_names[int(report.labels[place])]
         axes.set_title(
-            f"{own}: {'right' if taken == own else f'taken for {taken}'}, {float(shares.max()):.2f}", fontsize=8
+            f"{own}: {'correct' if taken == own else f'predicted {taken}'}, {float(shares.max()):.2f}", fontsize=8
         )
     for axes in figure.axes:
         axes.set_axis_off()
@@ -139,7 +139,7 @@ def draw_cases(report: Report, chosen: Sequence[int], columns: int = 3) -> Any:
 
 
 def draw_curves(report: Report) -> Any:
-    """ROC of every class, and reliability."""
+    """Draw the ROC curve of each class, and the reliability diagram."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.6), layout="constrained")
@@ -150,7 +150,7 @@ def draw_curves(report: Report) -> Any:
 
 
 def draw_beside(report: Report, columns: int = 3) -> Any:
-    """Scans of the test part above phantoms of the same classes."""
+    """Draw scans of the test split above phantoms of the same classes."""
     from matplotlib.figure import Figure
 
     names = [name for name in report.class_names if name in CLASSES][:columns]
@@ -169,7 +169,7 @@ def draw_beside(report: Report, columns: int = 3) -> Any:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Write report.json, curves.png, cases.png and beside.png, and print the figures."""
+    """Write report.json, curves.png, cases.png and beside.png, and print the metrics."""
     words = [word.partition("=")[::2] for word in argv]
     paths = [Path(value) for key, value in words if key == "ckpt"]
     folders = [Path(value) for key, value in words if key == "output"]
@@ -183,15 +183,15 @@ def main(argv: Sequence[str]) -> int:
         return 2
     folder = folders[0]
     folder.mkdir(parents=True, exist_ok=True)
-    told = figures(report)
-    (folder / "report.json").write_text(json.dumps(told, indent=2) + "\n")
+    values = figures(report)
+    (folder / "report.json").write_text(json.dumps(values, indent=2) + "\n")
     for name, figure in (
         ("curves", draw_curves(report)),
         ("cases", draw_cases(report, cases(report))),
         ("beside", draw_beside(report)),
     ):
         figure.savefig(folder / f"{name}.png", dpi=110)
-    print(json.dumps(told, indent=2))
+    print(json.dumps(values, indent=2))
     return 0
 
 

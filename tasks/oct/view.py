@@ -1,4 +1,4 @@
-"""How a scan of any size becomes the network's picture, and how a map over that picture goes back."""
+"""Views: the region of an image that a network sees, and maps from the view back to the image."""
 
 # h, w size of a file's image; H, W size of the view; C channels
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from suite.errors import UserError
 
-LINE_COLUMNS = 64  # in which the line is sought
+LINE_COLUMNS = 64  # number of columns in which the line is detected
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Where the view lies in the image: row i and column j of the view are at row ``top[j] + (i + 1/2) step - 1/2``.
+    """The place of a view in an image: row i of column j of the view is row ``top[j] + (i + 1/2) step - 1/2``.
 
-    Columns are spread evenly over the width. ``top`` (W,) and ``step`` in pixels of the image, ``size`` = (h, w).
+    Columns are spread evenly over the width. ``top`` (W,) and ``step`` are in pixels of the image; ``size`` is (h, w).
     """
 
     top: np.ndarray
@@ -24,9 +24,9 @@ class Frame:
     size: tuple[int, int]
 
     def view(self, image: np.ndarray, height: int, order: int = 1) -> np.ndarray:
-        """Look at an image (h, w) through the frame: (H, W) float32, 0 outside; ``order`` 0 takes nearest pixels.
+        """Return the view of an image (h, w): (H, W) float32, 0 outside the image; ``order`` 0 takes nearest pixels.
 
-        What is shrunk is averaged, never skipped.
+        With ``order`` 1, pixels are averaged where the view is smaller than the image.
         """
         columns = len(self.top)
         across, down = (max(1, round(scale)) for scale in (self.size[1] / columns, self.step)) if order else (1, 1)
@@ -37,7 +37,7 @@ class Frame:
         return seen.reshape(height, down, columns, across).mean((1, 3)) if order else seen
 
     def back(self, picture: np.ndarray) -> np.ndarray:
-        """A map over the view (H, W), in the image's own pixels: (h, w) float32, 0 where the view does not reach."""
+        """Return a map over the view (H, W) in the pixels of the image: (h, w) float32, 0 outside the view."""
         height, width = self.size
         x = (np.arange(width) + 0.5) * len(self.top) / width - 0.5
         top = np.interp(x, np.arange(len(self.top)), self.top)
@@ -46,32 +46,32 @@ class Frame:
 
 
 class View(Protocol):
-    """Chooses the frame of an image; two views of one size can feed the same network."""
+    """Chooses the frame of an image."""
 
     height: int
     width: int
 
     def frame(self, image: np.ndarray) -> Frame:
-        """The frame for an image (h, w) of grey values."""
+        """Return the frame of an image (h, w) of grey values."""
         ...
 
 
 class Whole:
-    """All of the image, stretched to the size of the view."""
+    """The whole image, stretched to the size of the view."""
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = _sizes(height, width)
 
     def frame(self, image: np.ndarray) -> Frame:
-        """The frame that covers the image."""
+        """Return the frame that covers the image."""
         return Frame(np.zeros(self.width), image.shape[0] / self.height, (image.shape[0], image.shape[1]))
 
 
 class Flat:
-    """The retina alone, straightened: a band along its pigment epithelium, the bright line at its outer border.
+    """A band along the pigment epithelium, the bright line at the outer border of the retina, straightened.
 
-    ``above`` and ``below`` are the rows of the file's image that the band holds on either side of that line. A B-scan
-    has 3.9 micrometres to a row whatever its width, so rows keep their scale and columns are spread over the width.
+    The band has ``above`` and ``below`` rows of the image on the two sides of the line. A row of a B-scan is 3.9
+    micrometres for any width of the scan, so rows keep their scale, and columns are spread over the width.
     """
 
     def __init__(self, height: int, width: int, above: int = 140, below: int = 52) -> None:
@@ -79,7 +79,7 @@ class Flat:
         self.above, self.below = above, below
 
     def frame(self, image: np.ndarray) -> Frame:
-        """The frame around the line; an image without structure gives a level one."""
+        """Return the frame around the line; it is level for an image without structure."""
         line = pigment_line(image, self.width)
         return Frame(line - self.above, (self.above + self.below) / self.height, (image.shape[0], image.shape[1]))
 
@@ -88,31 +88,31 @@ VIEWS = {"whole": Whole, "flat": Flat}
 
 
 def make_view(name: str, height: int, width: int) -> View:
-    """A view by its name."""
+    """Return a view by its name."""
     view: View = VIEWS[name](height, width)
     return view
 
 
 def look(view: View, image: np.ndarray) -> tuple[np.ndarray, Frame]:
-    """What the view shows of an image (h, w) uint8: (H, W) uint8, and the frame that brings maps back."""
+    """Return the view (H, W) uint8 of an image (h, w) uint8, and its frame."""
     image = blank_padding(image)
     frame = view.frame(image)
     return np.rint(frame.view(image, view.height)).astype(np.uint8), frame
 
 
 def pigment_line(image: np.ndarray, columns: int) -> np.ndarray:
-    """Row of the pigment epithelium's smooth base in evenly spread columns, (columns,).
+    """Return the row of the base of the pigment epithelium in evenly spread columns, (columns,).
 
-    The lowest bright band of every column is sought in a blurred image; a cubic is fitted to those rows by their
-    brightness, and refitted with little weight for rows far from it and for rows above it, where deposits lift the
-    line off its base.
+    The lowest bright band of each column is detected in a blurred image. A cubic is fitted to these rows, weighted by
+    their brightness, and refitted with small weights for rows far from it and for rows above it, where deposits lift
+    the line.
     """
     height, width = image.shape
     x = (np.arange(LINE_COLUMNS) + 0.5) / LINE_COLUMNS
     ends = np.linspace(0, width, LINE_COLUMNS + 1).astype(int)
     narrow = _between(image, ends[:-1], np.maximum(ends[1:], ends[:-1] + 1), 1)
     blurred = _box(_box(_box(narrow, 7, 0), 7, 0), 3, 1)
-    # Brighter than the tissue below it, by depth: nerve fibres are as bright as the epithelium but lie above it.
+    # Brighter than the tissue below, weighted by depth: nerve fibres are as bright as the epithelium but are above it.
     below = np.zeros_like(blurred)
     below[:-30] = _box(blurred, 41, 0)[30:]
     depth = np.cumsum(blurred, 0) / (blurred.sum(0) + 1.0)
@@ -130,9 +130,9 @@ def pigment_line(image: np.ndarray, columns: int) -> np.ndarray:
 
 
 def blank_padding(image: np.ndarray) -> np.ndarray:
-    """The image with zeros where whole patches are white: what a turned or cut B-scan is filled up with.
+    """Return the image with zeros in white patches, with which rotated or cropped B-scans are padded.
 
-    Saturated tissue stays, for it is never white over a patch of 9 by 9.
+    Saturated tissue remains, since it is never white over a patch of 9 by 9.
     """
     if min(image.shape) < 8 or not (image[4::8, 4::8] >= 250).any():
         return image
@@ -143,14 +143,14 @@ def blank_padding(image: np.ndarray) -> np.ndarray:
 
 
 def _box(image: np.ndarray, size: int, axis: int) -> np.ndarray:
-    """Mean over a window of ``size``, shorter at the borders."""
+    """Return the mean over a window of ``size``, shorter at the borders."""
     place = np.arange(image.shape[axis])
     high = np.minimum(place + size // 2 + 1, len(place))
     return _between(image, np.maximum(place - size // 2, 0), high, axis)
 
 
 def _between(image: np.ndarray, low: np.ndarray, high: np.ndarray, axis: int) -> np.ndarray:
-    """Mean of every stretch from ``low`` to before ``high`` along an axis, float32."""
+    """Return the means of the ranges from ``low`` to before ``high`` along an axis, float32."""
     total = np.cumsum(np.moveaxis(image, axis, 0), 0, dtype=np.float64)
     total = np.concatenate([np.zeros_like(total[:1]), total])
     mean = (total[high] - total[low]) / (high - low).reshape(-1, *[1] * (image.ndim - 1))
@@ -158,7 +158,7 @@ def _between(image: np.ndarray, low: np.ndarray, high: np.ndarray, axis: int) ->
 
 
 def _sample(image: np.ndarray, rows: np.ndarray, columns: np.ndarray, order: int) -> np.ndarray:
-    """Bilinear (order 1) or nearest (order 0) values at any place, 0 outside the image."""
+    """Return bilinear (order 1) or nearest (order 0) values, 0 outside the image."""
     height, width = image.shape
     inside = (rows > -0.51) & (rows < height - 0.49)
     if order == 0:
@@ -177,5 +177,5 @@ def _sample(image: np.ndarray, rows: np.ndarray, columns: np.ndarray, order: int
 def _sizes(height: int, width: int) -> tuple[int, int]:
     for name, size in (("height", height), ("width", width)):
         if size < 8:
-            raise UserError(f"data.{name}={size} is too small to see anything; choose at least 8")
+            raise UserError(f"data.{name} must be at least 8, got {size}")
     return height, width

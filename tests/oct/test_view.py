@@ -101,5 +101,5 @@ def test_images_without_a_retina_give_a_view_all_the_same(image: np.ndarray) -> 
 
 
 def test_a_view_of_nothing_is_refused() -> None:
-    with pytest.raises(UserError, match=r"data\.height=4 is too small"):
+    with pytest.raises(UserError, match=r"data\.height must be at least 8, got 4"):
         Whole(4, 20)
