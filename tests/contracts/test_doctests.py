@@ -19,6 +19,6 @@ MODULES = [
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name: str) -> None:
     torch.manual_seed(0)
-    result = doctest.testmod(importlib.import_module(name))
+    result = doctest.testmod(importlib.import_module(name), extraglobs={"torch": torch})
     assert result.attempted > 0, "the module has an example that doctest does not find"
     assert result.failed == 0
