@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# Files whose tests are in files of another name today. The list only shrinks.
-WAITING: tuple[str, ...] = ()
 LOGIC = 6
 FILES = sorted(path for folder in ("suite", "tasks") for path in ROOT.glob(f"{folder}/**/*.py"))
 
@@ -39,8 +37,6 @@ def place_of_tests(path: Path) -> Path:
     "path", [path for path in FILES if statements(path) >= LOGIC], ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_every_source_file_has_a_test_file_of_its_name(path: Path) -> None:
-    if str(path.relative_to(ROOT)) in WAITING:
-        pytest.skip("tested in a file of another name")
     wanted = place_of_tests(path)
     assert wanted.is_file(), f"{path.relative_to(ROOT)} is to be tested in {wanted.relative_to(ROOT)}"
 
