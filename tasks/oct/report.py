@@ -44,21 +44,21 @@ def look(paths: Sequence[Path], overrides: Sequence[str] = ()) -> Report:
     from suite.training.build import build_data
     from suite.training.load import restore
 
-    parts = []
+    reports = []
     for path in paths:
         config, module, _ = restore(path, list(overrides))
         if config["task_name"] != "oct":
             raise UserError(f"{path} is of task={config['task_name']}, and this report is of task=oct")
-        parts.append(_look_at(module, build_data(config)))
-    first = parts[0]
-    if any(part.class_names != first.class_names for part in parts):
+        reports.append(_look_at(module, build_data(config)))
+    first = reports[0]
+    if any(one.class_names != first.class_names for one in reports):
         raise UserError("the checkpoints have different classes; report on each separately")
     joined = {
-        name: torch.cat([getattr(part, name) for part in parts])
+        name: torch.cat([getattr(one, name) for one in reports])
         for name in ("probabilities", "labels", "pixels", "attention", "lesions")
     }
     fits = {
-        way: Fit(*(torch.cat(rows) for rows in zip(*(part.fits[way] for part in parts), strict=True)))
+        way: Fit(*(torch.cat(rows) for rows in zip(*(one.fits[way] for one in reports), strict=True)))
         for way in first.fits
     }
     return Report(first.class_names, fits=fits, **joined)
