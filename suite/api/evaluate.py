@@ -1,6 +1,7 @@
 """Metrics of a checkpoint on a split of the data that it was trained on."""
 
 import os
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,16 @@ __all__ = ["evaluate"]
 SPLITS = ("train", "val", "test")
 
 
-def evaluate(path: str | os.PathLike[str], split: str = "test", *overrides: str, **values: Any) -> dict[str, float]:
+def evaluate(
+    path: str | os.PathLike[str], split: str = "test", *overrides: str, fetch: bool = False, **values: Any
+) -> dict[str, float]:
     """Return the metrics of a checkpoint on one split, equal to those that its run recorded.
 
     Args:
         path: a checkpoint file or the directory of a run.
         split: ``"train"``, ``"val"`` or ``"test"``.
         overrides: changes of the recorded config, for example ``data.dir=DIR``; ``values`` the same as Python values.
+        fetch: download or generate the data if they are missing.
 
     Raises:
         UserError: for a file that is not a checkpoint, and for data that differ from those it was trained on.
@@ -32,7 +36,7 @@ def evaluate(path: str | os.PathLike[str], split: str = "test", *overrides: str,
         raise UserError(f"split={split} is not known.{did_you_mean(split, SPLITS)}")
     from suite.api.model import load
 
-    return load(path, *to_dotlist(overrides, values)).evaluate(split)
+    return load(path, *to_dotlist(overrides, values), fetch=fetch).evaluate(split)
 
 
 def evaluate_split(
@@ -61,5 +65,5 @@ def check_facts(path: Path, recorded: Mapping[str, Any], found: Mapping[str, Any
 
 def _short(fact: object) -> str:
     """At most 40 characters of a fact, for messages: a vocabulary would fill the screen."""
-    text = str(fact)
+    text = reprlib.repr(fact) if isinstance(fact, (list, tuple, dict)) else str(fact)
     return text if len(text) <= 40 else f"{text[:36]} ..."

@@ -1,13 +1,13 @@
 """Train from Python, and read what a run recorded."""
 
 import csv
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from suite.api.overrides import to_dotlist, to_overrides
+from suite.config.record_files import read_json, read_text, read_yaml
 from suite.errors import UserError
 
 __all__ = ["Run", "train"]
@@ -37,10 +37,7 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """The resolved config of the run."""
-        import yaml
-
-        config: dict[str, Any] = yaml.safe_load((self.dir / "config.yaml").read_text(encoding="utf-8"))
-        return config
+        return read_yaml(self.dir / "config.yaml")
 
     @property
     def result(self) -> dict[str, Any]:
@@ -51,8 +48,7 @@ class Run:
         path = self.dir / "result.json"
         if not path.is_file():
             raise UserError(f"{self.dir} has no result.json yet; resume the run with: attn train resume={self.dir}")
-        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return result
+        return read_json(path)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -62,8 +58,12 @@ class Run:
     @property
     def history(self) -> list[dict[str, float]]:
         """Metrics during training, one dict for each time they were recorded, from ``metrics.csv``."""
-        with (self.dir / "metrics.csv").open(newline="", encoding="utf-8") as file:
-            return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+        path = self.dir / "metrics.csv"
+        try:
+            rows = csv.DictReader(read_text(path).splitlines())
+            return [{name: float(value) for name, value in row.items() if value} for row in rows]
+        except (csv.Error, ValueError, TypeError) as error:
+            raise UserError(f"{path} is damaged: it is not a table of numbers ({error})") from error
 
     @property
     def best(self) -> Path:

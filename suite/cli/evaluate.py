@@ -1,14 +1,15 @@
 """``attn eval``: metrics of a checkpoint on one split."""
 
-from suite.cli.options import parse
+from suite.cli.options import flag, parse
 from suite.errors import UserError
 
 __all__ = ["main"]
 
-USAGE = """usage: attn eval ckpt=PATH [split=test|val|train] [KEY=VALUE ...]
+USAGE = """usage: attn eval ckpt=PATH [split=test|val|train] [fetch=true] [KEY=VALUE ...]
 
 Evaluates a checkpoint on one split of the data that it was trained on. PATH is a checkpoint file or the directory of a
-run. KEY=VALUE changes the recorded config, for example data.dir=DIR or trainer.accelerator=cpu."""
+run. KEY=VALUE changes the recorded config, for example data.dir=DIR or trainer.accelerator=cpu. fetch=true downloads or
+generates the data if they are missing; otherwise evaluation reads files and writes none."""
 
 
 def main(argv: list[str]) -> int:
@@ -22,7 +23,8 @@ def main(argv: list[str]) -> int:
         raise UserError("attn eval needs ckpt=PATH, for example ckpt=RUN_DIR/checkpoints/best.ckpt")
     from suite.api.evaluate import evaluate
 
-    metrics = evaluate(ckpt, split, *(f"{key}={value}" for key, value in options.items()))
+    fetch = flag(options, "fetch")
+    metrics = evaluate(ckpt, split, *(f"{key}={value}" for key, value in options.items()), fetch=fetch)
     from rich.console import Console
     from rich.table import Table
 

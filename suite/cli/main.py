@@ -6,6 +6,7 @@ import sys
 import traceback
 from typing import NamedTuple
 
+from suite.config.secrets import mask_logs, mask_text
 from suite.console import quiet
 from suite.errors import UserError, did_you_mean
 
@@ -53,6 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     name, rest = arguments[0], arguments[1:]
     traceback_wanted = TRACEBACK in rest
     quiet()
+    mask_logs()
     try:
         if name not in COMMANDS:
             raise UserError(f"'{name}' is not a command of attn.{did_you_mean(name, COMMANDS)}")
@@ -66,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         if traceback_wanted:
             traceback.print_exc()
-        print(f"attn: {error}", file=sys.stderr)
+        print(f"attn: {mask_text(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from suite.cli.options import parse
+from suite.cli.options import flag, parse
 from suite.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-USAGE = """usage: attn predict ckpt=PATH input=PATH|- [output=FILE.jsonl|FILE.csv] [draw=DIR] [KEY=VALUE ...]
+USAGE = """usage: attn predict ckpt=PATH input=PATH|- [output=FILE.jsonl|FILE.csv] [draw=DIR] [fetch=true]
+                    [KEY=VALUE ...]
 
 Applies a trained model to your own files; the README of the task describes their format. PATH of ckpt is a checkpoint
 file or the directory of a run; input=- reads standard input.
 
 output=FILE   one record a line; without it, JSON Lines on standard output
 draw=DIR      also one picture for each record: the prediction and where the attention is
+fetch=true    downloads or generates the training data if a prediction needs them and they are missing
 KEY=VALUE     changes the recorded config, for example predict.batch_size=8"""
 FORMATS = (".jsonl", ".csv")
 
@@ -44,14 +46,20 @@ def main(argv: list[str]) -> int:
         raise UserError(f"input={source} does not exist; give the path of a file or folder, or - for standard input")
     from suite.api.model import load
 
-    predictor = load(ckpt, *(f"{key}={value}" for key, value in options.items())).predictor
+    fetch = flag(options, "fetch")
+    model = load(ckpt, *(f"{key}={value}" for key, value in options.items()), fetch=fetch)
+    with model.guarded():
+        _write(model.predictor, source, output, folder)
+    return 0
+
+
+def _write(predictor: "Predictor[Any, Any]", source: str, output: str | None, folder: str | None) -> None:
     predictions = _predictions(predictor, source, folder)
     if output is None:
         _write_lines(predictions, sys.stdout)
-        return 0
+        return
     with _replacing(Path(output)) as stream:
         (_write_table if output.endswith(".csv") else _write_lines)(predictions, stream)
-    return 0
 
 
 def _predictions(predictor: "Predictor[Any, Any]", source: str, folder: str | None) -> Iterator[dict[str, Any]]:

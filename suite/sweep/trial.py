@@ -1,7 +1,6 @@
 """One trial: a process that runs ``attn train``; its metrics are read from the file that it writes."""
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from suite.config.record_files import read_json
 from suite.processes import die_with_parent, python_arguments
 
 ATTN = [sys.executable, *python_arguments("suite.cli.main")]
@@ -66,8 +66,7 @@ class Running:
 
     def result(self) -> dict[str, Any]:
         """Return the content of ``result.json``."""
-        found: dict[str, Any] = json.loads((self.folder / "result.json").read_text())
-        return found
+        return read_json(self.folder / "result.json")
 
     def last_words(self) -> str:
         """Return the last line that the trial printed."""

@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
+from suite.config.secrets import mask
 from suite.console import ignore_deprecations
 from suite.data.module import TaskData
 from suite.errors import UserError
@@ -73,7 +74,7 @@ def build_module(config: Mapping[str, Any], facts: Mapping[str, Any]) -> BaseTas
         raise UserError(
             f"module._target_={config['module']['_target_']} must be a subclass of suite.training.BaseTaskModule"
         )
-    module.save_hyperparameters({"config": config, "facts": facts}, logger=False)
+    module.save_hyperparameters({"config": mask(config), "facts": facts}, logger=False)
     return module
 
 

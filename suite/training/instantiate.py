@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from suite.config.secrets import MASK
 from suite.errors import UserError
 
 __all__ = ["instantiate", "locate"]
@@ -53,6 +54,10 @@ def _value(value: Any, where: str) -> Any:
         if "_target_" in value:
             return instantiate(value, where)
         return {key: _value(child, f"{where}.{key}") for key, child in value.items()}
+    if isinstance(value, str) and MASK in value:
+        raise UserError(
+            f"{where} is a secret that was masked when the config was written; pass it again: {where}=VALUE"
+        )
     if isinstance(value, (list, tuple)):
         return [_value(child, f"{where}[{index}]") for index, child in enumerate(value)]
     return value

@@ -16,8 +16,8 @@ What a user types or passes as a Python object is not restricted.
 
 import importlib
 import inspect
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from suite.config.packages import CLASSES, declared_classes
 from suite.config.plain_types import UntrustedError, check_plain, fits, kind_of
 from suite.errors import UserError, did_you_mean
 
-__all__ = ["trusted_config"]
+__all__ = ["beyond_the_rule", "trusted_config"]
 
 PACKAGES = ("suite.data.", "suite.training.", "suite.attention.", "tasks.")
 
@@ -58,6 +58,18 @@ def trusted_config(recorded: Any, source: Path | str, overrides: Sequence[str] =
     except UntrustedError as error:
         raise UserError(f"{source}: {error}") from None
     return config
+
+
+def beyond_the_rule(config: dict[str, Any]) -> Iterator[str]:
+    """Yield overrides ``KEY=VALUE`` for the nodes of a user's config that a config from a file may not hold."""
+    rejected: list[str] = []
+    for place, node in _nodes(config, "", ()):
+        try:
+            _check_node(node, place, ())
+        except UntrustedError:
+            if not place.startswith(tuple(f"{other}." for other in rejected)):
+                rejected.append(place)
+                yield f"{place}={json.dumps(node)}"
 
 
 def _nodes(value: Any, place: str, typed: Collection[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -179,15 +191,17 @@ def _check_arguments(found: type, node: Mapping[str, Any], place: str, typed: Co
 
 def _check_source(node: Mapping[str, Any], place: str, typed: Collection[str]) -> None:
     """What a source may download is what a preset states, address and hashes alike."""
-    from suite.data.catalogue import stated
+    from suite.data.catalogue import build_source, stated
 
     wheel = node.get("wheel")
     if (not wheel and not node.get("url")) or any(key.startswith(f"{place}.") for key in typed):
         return
-    here = (node.get("folder"), node.get("files"), node.get("url"), {**wheel, **_WHEEL} if wheel else None)
-    for source in stated(str(node.get("name"))):
-        known = {**asdict(source.wheel), **_WHEEL} if source.wheel else None
-        if here == (source.folder, dict(source.files), source.url, known):
+    try:
+        here = build_source(node)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UntrustedError(place, f"is not a source ({error})") from error
+    for source in stated(here.name):
+        if all(getattr(here, name) == getattr(source, name) for name in _FETCHED):
             return
     raise UntrustedError(
         place,
@@ -196,7 +210,7 @@ def _check_source(node: Mapping[str, Any], place: str, typed: Collection[str]) -
     )
 
 
-_WHEEL = {"_target_": "suite.data.Wheel"}
+_FETCHED = ("folder", "files", "url", "wheel", "file_set")  # what decides about a download
 
 
 def _short(value: object) -> str:

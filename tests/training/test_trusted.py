@@ -110,7 +110,7 @@ def test_partial_and_lists_are_no_way_around(good: dict[str, Any], target: str) 
     [
         ("schedule", "torch.nn.Identity", "Schedule"),
         ("data", "tasks.documents.HierarchicalAttentionNet", "TaskData"),
-        ("model", "tasks.documents.SyntheticData", "Module"),
+        ("model", "suite.training.Selection", "Module"),
         ("optim", "torch.nn.Linear", "Optimizer"),
         ("trainer", "suite.training.ProgressBar", "Trainer"),
     ],

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from torch import Tensor
 
 FOLDER = Path(__file__).with_name("kernels")
 # No -ffast-math: NaN and infinity propagate, so that a run that diverges is detected.
+NOT_BUILT = (
+    "implementation='compiled' comes from a file, and its kernels are not built on this machine; build them by passing "
+    "implementation=compiled yourself, or choose implementation=auto"
+)
+may_build: ContextVar[bool] = ContextVar("may_build", default=True)  # false while a checkpoint of a file is measured
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fopenmp", "-shared", "-fPIC")
 
 
@@ -61,14 +67,31 @@ def library() -> ctypes.CDLL:
     Raises ValueError where no compiler is found, where it fails, and where the file cannot be written.
     """
     compiler = _compiler()
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout  # noqa: S603
-    files = sorted(FOLDER.glob("*.[ch]*"))
-    key = "\n".join([*(file.read_text() for file in files), *FLAGS, version, _processor()])
-    folder = Path(os.environ.get("SUITE_CACHE_DIR") or Path.home() / ".cache" / "attention-suite")
-    path = folder / f"kernels-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
+    path = _cached(compiler)
     if not path.exists():
+        if not may_build.get():
+            raise ValueError(NOT_BUILT)
         _build(compiler, path)
     return ctypes.CDLL(str(path))
+
+
+def _cached(compiler: str) -> Path:
+    """The compiled file of a compiler, which is identified by its file: no process starts to load what is cached."""
+    found = Path(compiler).resolve()
+    state = found.stat()
+    files = sorted(FOLDER.glob("*.[ch]*"))
+    identity = f"{found} {state.st_size} {state.st_mtime_ns}"
+    key = "\n".join([*(file.read_text() for file in files), *FLAGS, identity, _processor()])
+    folder = Path(os.environ.get("SUITE_CACHE_DIR") or Path.home() / ".cache" / "attention-suite")
+    return folder / f"kernels-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
+
+
+def available() -> bool:
+    """Return whether the kernels are built and can be loaded."""
+    try:
+        return _cached(_compiler()).exists()
+    except ValueError:
+        return False
 
 
 def _compiler() -> str:

@@ -1,11 +1,13 @@
 """The processes and nodes of a run, which torch's elastic agent starts and monitors."""
 
+import json
 import logging
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +17,7 @@ from suite.training.callbacks.signals import Interrupted
 from suite.training.config import RunConfig
 
 log = logging.getLogger(__name__)
+VALUES = "SUITE_RUN_VALUES"  # overrides for the workers, as JSON; only processes of the same user can read it
 SIGNALS = "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"
 
 
@@ -66,13 +69,15 @@ class Cluster(NamedTuple):
         return self.processes * self.nodes
 
 
-def start(cluster: Cluster, run_dir: Path, resume: str | None) -> None:
+def start(cluster: Cluster, run_dir: Path, resume: str | None, values: Sequence[str] = ()) -> None:
     """Run ``suite.training.run.worker`` in each process of this node, and wait for them.
 
     Args:
         cluster: the processes and nodes.
         run_dir: directory of the run, with its config.
         resume: run or checkpoint to resume from; None starts from the beginning.
+        values: overrides of the recorded config, for what it does not hold: secrets, and classes that only a user may
+            name.
 
     Raises:
         UserError: with the message of the first worker that failed, and if the nodes do not meet.
@@ -83,6 +88,9 @@ def start(cluster: Cluster, run_dir: Path, resume: str | None) -> None:
     from torch.distributed.elastic.rendezvous.api import RendezvousError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    from suite.training.run import loopback
+
+    loopback.register()
     for name in logging.root.manager.loggerDict:  # torch sets the level of each module's logger
         if name.startswith("torch.distributed"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # the error is reported once, below
@@ -95,17 +103,18 @@ def start(cluster: Cluster, run_dir: Path, resume: str | None) -> None:
         max_nodes=cluster.nodes,
         nproc_per_node=cluster.processes,
         run_id=cluster.job or str(run_dir.name),
-        rdzv_backend="c10d",
-        rdzv_endpoint=cluster.endpoint or "localhost:0",
+        rdzv_backend=loopback.BACKEND if alone else "c10d",
+        rdzv_endpoint="" if alone else str(cluster.endpoint),
         rdzv_configs={"timeout": cluster.timeout, "is_host": cluster.node == 0},
-        local_addr="localhost" if alone else None,
+        local_addr=loopback.ADDRESS if alone else None,
         max_restarts=0,
         signals_to_handle=SIGNALS,
         shutdown_timeout=15,
     )
     worker = python_arguments("suite.training.run.worker", str(run_dir), resume or "")
     try:
-        elastic_launch(settings, sys.executable)(*worker)
+        with loopback.interface() if alone else nullcontext(), _environment(VALUES, json.dumps(list(values))):
+            elastic_launch(settings, sys.executable)(*worker)
     except SignalException as stopped:
         raise Interrupted(int(stopped.sigval)) from None
     except ChildFailedError as failed:
@@ -114,6 +123,15 @@ def start(cluster: Cluster, run_dir: Path, resume: str | None) -> None:
         raise UserError(
             f"the {cluster.nodes} nodes did not meet at {settings.rdzv_endpoint} within {cluster.timeout} s: {error}"
         ) from error
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
 
 
 def requeue(cluster: Cluster) -> None:

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from suite.config.secrets import masked_values
 from suite.training.callbacks.signals import Interrupted
 from suite.training.config import RunConfig
 from suite.training.run import directory
@@ -11,6 +12,7 @@ from suite.training.run import resume as resuming
 from suite.training.run.cluster import Cluster, requeue, start
 from suite.training.run.lock import locked
 from suite.training.run.process import prepare, record, run
+from suite.training.trusted import beyond_the_rule
 
 
 def launch(config: dict[str, Any]) -> Path:
@@ -32,7 +34,7 @@ def launch(config: dict[str, Any]) -> Path:
     resume = settings.resume or ("auto_or_new" if cluster.job else None)  # a requeued job resumes
     if cluster.node > 0:  # the first node makes the directory; no worker starts before all nodes have met
         run_dir = _shared_dir(settings, cluster)
-        start(cluster, run_dir, resume)
+        start(cluster, run_dir, resume, _values(config))
         return run_dir
     wanted = str(_shared_dir(settings, cluster)) if cluster.job else settings.run_dir
     with ExitStack() as locks:
@@ -46,7 +48,7 @@ def launch(config: dict[str, Any]) -> Path:
                 run(settings, run_dir, data, module, resume)
             else:
                 del data, module
-                start(cluster, run_dir, resume)
+                start(cluster, run_dir, resume, _values(config))
         except Interrupted as stopped:
             stopped.run_dir = run_dir
             if stopped.requeues:
@@ -75,6 +77,11 @@ def _create(config: RunConfig, resume: str | None, wanted: str | None, locks: Ex
     if not (wanted and resume == "auto_or_new"):
         locks.enter_context(locked(run_dir))
     return run_dir
+
+
+def _values(config: dict[str, Any]) -> list[str]:
+    """What the workers need and the run directory does not hold: secrets, and classes that only a user may name."""
+    return [*beyond_the_rule(config), *masked_values(config)]
 
 
 def _shared_dir(config: RunConfig, cluster: Cluster) -> Path:

@@ -1,6 +1,5 @@
 """What one process of a run does: train, evaluate, record."""
 
-import json
 import os
 import sys
 import time
@@ -8,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suite.config.record_files import read_json
+from suite.config.secrets import mask, mask_command, mask_text
 from suite.errors import UserError
 from suite.training.config import RunConfig
 from suite.training.run import directory
@@ -45,13 +46,17 @@ def prepare(config: RunConfig) -> tuple["TaskData", "BaseTaskModule"]:
 
 def record(run_dir: Path, config: RunConfig, data: "TaskData", resumed: bool) -> None:
     """Write config and provenance; for a resumed run add when and by which command it resumed."""
-    directory.write_config(run_dir, config.source)
-    provenance = directory.provenance(sys.argv, config.seed, data.provenance())
+    directory.write_config(run_dir, mask(config.source))
+    provenance = directory.provenance(mask_command(sys.argv), config.seed, mask(data.provenance()))
     if resumed and (run_dir / "provenance.json").exists():
-        before = json.loads((run_dir / "provenance.json").read_text())
+        before = read_json(run_dir / "provenance.json")
         now = {key: provenance[key] for key in ("command", "started", "git", "versions", "platform", "processor")}
-        provenance = {**before, "resumed": [*before.get("resumed", []), now]}
+        provenance = {**before, "resumed": [*_list(before.get("resumed")), now]}
     directory.write_json(run_dir / "provenance.json", provenance)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def run(
@@ -79,7 +84,7 @@ def run(
     saved = resuming.saved(run_dir, resume) if resume else None
     if first:  # a run that was killed before its first checkpoint starts again, without its rows
         loggers.rewind(run_dir, saved[1]["global_step"] if saved else -1)
-    provenance = json.loads((run_dir / "provenance.json").read_text())
+    provenance = read_json(run_dir / "provenance.json")
     succeeded = False
     with StopSignals() as signals:
         trainer = build_trainer(
@@ -91,7 +96,7 @@ def run(
             **({} if module.uses_validation_loop else {"limit_val_batches": 0}),
         )
         try:
-            loggers.start(trainer.loggers, config.source, provenance)
+            loggers.start(trainer.loggers, mask(config.source), provenance)
             skip = saved[1]["position"]["batches"] if saved else 0
             started = time.perf_counter()
             order = EpochOrder(trainer, config.seed, skip, config.prefetch, config.resident)
@@ -103,7 +108,7 @@ def run(
             result = _evaluate(config, evaluator, module, data) | _selected(trainer)
             result["params"] = sum(parameter.numel() for parameter in module.net.parameters())
             if first:
-                result |= {"fit_seconds": round(seconds, 3), "run_dir": str(run_dir)}
+                result |= {"fit_seconds": round(seconds, 3), "run_dir": mask_text(str(run_dir))}
                 directory.write_json(run_dir / "result.json", result)
             tests = {key: value for key, value in result.items() if key.startswith("test/")}
             for logger in trainer.loggers:

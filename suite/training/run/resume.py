@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from suite.config.record_files import check_links, read_yaml
+from suite.config.secrets import mask
 from suite.errors import UserError
 from suite.training.state import checkpoint_file
 
@@ -82,15 +82,15 @@ def saved(run_dir: Path, resume: str | None) -> tuple[Path, dict[str, Any]]:
 
 def recorded(run_dir: Path) -> dict[str, Any]:
     """Return the config of a run."""
-    config: dict[str, Any] = yaml.safe_load((run_dir / "config.yaml").read_text())
-    return config
+    check_links(run_dir)
+    return read_yaml(run_dir / "config.yaml")
 
 
 def check_same(run_dir: Path, config: dict[str, Any]) -> None:
     """Raise UserError with the first keys that differ, if ``config`` is not that of the run in ``run_dir``."""
-    before = recorded(run_dir)
+    before, masked = recorded(run_dir), mask(config)
     changed = [
-        f"{key} is {now} here and {then} in the run" for key, then, now in _differences(_bound(before), _bound(config))
+        f"{key} is {now} here and {then} in the run" for key, then, now in _differences(_bound(before), _bound(masked))
     ]
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""

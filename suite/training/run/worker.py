@@ -3,6 +3,7 @@
 python -m suite.training.run.worker RUN_DIR RESUME        started by torch's elastic agent (suite.training.run.cluster)
 """
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -17,17 +18,22 @@ def main(run_dir: Path, resume: str | None) -> int:
     import torch.distributed as dist
     from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
+    from suite.config.secrets import mask_logs
     from suite.console import quiet
     from suite.training.callbacks.signals import Interrupted
     from suite.training.config import RunConfig
+    from suite.training.run.cluster import VALUES
     from suite.training.run.process import prepare, run
     from suite.training.run.resume import recorded
+    from suite.training.trusted import trusted_config
 
     quiet()
+    mask_logs()
     reasons = get_error_handler()
     reasons.initialize()
     try:
-        config = RunConfig.parse(recorded(run_dir))
+        values = json.loads(os.environ.pop(VALUES, "[]"))
+        config = RunConfig.parse(trusted_config(recorded(run_dir), run_dir / "config.yaml", values))
         run(config, run_dir, *prepare(config), resume=resume)
     except UserError as error:
         reasons.record_exception(error)

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
+from suite.config.record_files import read_text
 from suite.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -35,10 +36,12 @@ def rewind(run_dir: Path, step: int) -> None:
     path = run_dir / METRICS
     if not path.exists():
         return
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    tests = [name for name in rows[0] if name.startswith("test/")] if rows else []
-    remaining = [row for row in rows if int(row["step"] or 0) <= step and not any(row[name] for name in tests)]
+    try:
+        rows = list(csv.DictReader(read_text(path).splitlines()))
+        tests = [name for name in rows[0] if name.startswith("test/")] if rows else []
+        remaining = [row for row in rows if int(row["step"] or 0) <= step and not any(row[name] for name in tests)]
+    except (csv.Error, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path} is damaged: it is not a table of metrics with a column step") from error
     path.unlink()
     if remaining:
         names = [name for name in remaining[0] if name not in tests]

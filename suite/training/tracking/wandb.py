@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+import sys
 import threading
 import time
 import urllib.error
@@ -13,6 +15,7 @@ from typing import Any
 
 from lightning.pytorch.loggers import WandbLogger
 
+from suite.config.secrets import mask, mask_command
 from suite.training.callbacks.signals import Interrupted
 from suite.training.state.checkpoint_file import BEST, LAST
 
@@ -47,8 +50,8 @@ class WandbRun(WandbLogger):
         checkpoints: bool = True,
         finish_seconds: float = 30.0,
     ) -> None:
-        options = {"project": project, "name": name or run_dir.name, "group": group, "job_type": job_type, "tags": tags}
-        run = _start(run_dir, offline, finish_seconds, options)
+        labels = {"project": project, "name": name or run_dir.name, "group": group, "job_type": job_type, "tags": tags}
+        run = _start(run_dir, offline, finish_seconds, mask(labels))
         super().__init__(experiment=run)
         self.checkpoints, self.finish_seconds = checkpoints, finish_seconds
         self.folder, self.online, self.broken = Path(run.dir).parent, not run.offline, False
@@ -119,21 +122,41 @@ def _start(run_dir: Path, offline: bool, finish_seconds: float, options: dict[st
 
     reason = "offline=true" if offline else _why_offline(wandb)
     path = run_dir / RUN_ID
-    before = path.read_text().strip() if path.exists() else None
-    settings = wandb.Settings(init_timeout=20, finish_timeout=finish_seconds, console="off", silent=True)
+    before = _run_id(path)
+    settings = wandb.Settings(  # the provenance has the commit; W&B would add the address of the remote
+        init_timeout=20, finish_timeout=finish_seconds, console="off", silent=True, disable_git=True
+    )
     options = {**options, "dir": str(run_dir), "settings": settings, "id": before}
     run: Any = None
     if reason is None:
         try:
-            run = wandb.init(mode="online", resume="allow" if before else None, **options)
+            with _masked_command():
+                run = wandb.init(mode="online", resume="allow" if before else None, **options)
         except Exception as error:  # any error of W&B's client; none may stop a run
             reason = f"W&B did not start ({(str(error).splitlines() or [type(error).__name__])[0]})"
             wandb.teardown()  # otherwise its service process reports that the id is in use
     if run is None:
-        run = wandb.init(mode="offline", **options)
+        with _masked_command():
+            run = wandb.init(mode="offline", **options)
         log.warning("tracking offline: %s. Upload later with: wandb sync %s", reason, Path(run.dir).parent)
     path.write_text(f"{run.id}\n")
     return run
+
+
+def _run_id(path: Path) -> str | None:
+    """The id in the run directory, which names files: letters and digits; None if there is none or it is damaged."""
+    before = path.read_text(errors="replace").strip() if path.is_file() and path.stat().st_size < 100 else ""
+    return before if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", before) else None
+
+
+@contextmanager
+def _masked_command() -> Iterator[None]:
+    """W&B records the command line of the process when a run starts."""
+    words, sys.argv = sys.argv, mask_command(sys.argv)
+    try:
+        yield
+    finally:
+        sys.argv = words
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:
