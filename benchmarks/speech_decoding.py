@@ -29,7 +29,7 @@ FACTS = {
 
 
 def measure_checkpoint(path: Path) -> None:
-    config, module, _ = restore(path, [])
+    config, module, *_ = restore(path, [])
     data = build_data(config)
     seconds = data.provenance()["seconds_test"]
     for name, weight in (("joint", 0.3), ("CTC", 1.0), ("attention", 0.0)):

@@ -51,16 +51,20 @@ def evaluate_split(
 
 def check_facts(path: Path, recorded: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     """Raise UserError if the data differ from those that the checkpoint at ``path`` was trained on."""
-    changed = [
-        f"{name} is {_short(found.get(name))} here and {_short(fact)} in the checkpoint"
-        for name, fact in recorded.items()
-        if found.get(name) != fact
-    ]
-    if changed:
+    if changed := changed_facts(recorded, found):
         raise UserError(
             f"{path} was trained on other data: {'; '.join(changed)}. "
             "Use the data that it was trained on, for example data.dir=DIR"
         )
+
+
+def changed_facts(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each fact that differs."""
+    return [
+        f"{name} is {_short(found.get(name))} here and {_short(fact)} in the checkpoint"
+        for name, fact in recorded.items()
+        if found.get(name) != fact
+    ]
 
 
 def _short(fact: object) -> str:

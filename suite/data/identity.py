@@ -103,8 +103,9 @@ class SampleRecord:
         }
 
     @classmethod
-    def from_state_dict(cls, state: Mapping[str, Any]) -> "SampleRecord":
-        """Return the record of a checkpoint."""
+    def from_state_dict(cls, state: Any) -> "SampleRecord":
+        """Return the record of a checkpoint. Raises ValueError for anything else."""
+        _check_state(state)
         member = state["memberships"].numpy()
         split = Split(*(np.flatnonzero(member & BITS[name]) for name in SPLITS))
         return cls(
@@ -117,8 +118,7 @@ class SampleRecord:
 
     def changes(self, now: "SampleRecord") -> DataChanges:
         """Compare the data of now with this record."""
-        same_samples = np.array_equal(self.names, now.names) and np.array_equal(self.contents, now.contents)
-        if same_samples:
+        if np.array_equal(self.contents, now.contents):  # whatever their names: a folder may have been moved
             return DataChanges(
                 split=self.split_hash != now.split_hash or not np.array_equal(self.memberships, now.memberships),
                 other=self.content_hash != now.content_hash,
@@ -134,6 +134,11 @@ class SampleRecord:
             renamed=int((found & ~by_name).sum()),
         )
         return counts or DataChanges(reordered=True)
+
+    def unchanged(self, now: "SampleRecord") -> np.ndarray:
+        """Return which samples of now are recorded with the same content, bool (N,)."""
+        match = self._match(now)
+        return (match >= 0) & (self.contents[match] == now.contents) if len(self.names) else match >= 0
 
     def split_of(self, now: "SampleRecord") -> Split:
         """Return the recorded split for the data of now.
@@ -157,6 +162,21 @@ class SampleRecord:
             found = _positions(_distinct(self.contents[open_then]), _distinct(now.contents[open_now]))
             match[open_now[found >= 0]] = open_then[found[found >= 0]]
         return match
+
+
+def _check_state(state: Any) -> None:
+    """Raise ValueError for a state that ``SampleRecord.state_dict`` does not return; a file can hold anything."""
+    types = {"names": torch.int64, "contents": torch.int64, "memberships": torch.uint8}
+    found = state if isinstance(state, Mapping) else {}
+    lengths = {
+        len(array)
+        for name, kind in types.items()
+        if isinstance(array := found.get(name), torch.Tensor) and array.dim() == 1 and array.dtype == kind
+    }
+    complete = all(isinstance(found.get(name), torch.Tensor) for name in types)
+    texts = all(isinstance(found.get(name), str) for name in ("content_hash", "split_hash"))
+    if not complete or not texts or len(lengths) != 1 or any(found[name].dtype != kind for name, kind in types.items()):
+        raise ValueError("its record of samples is damaged")
 
 
 def _distinct(values: np.ndarray) -> np.ndarray:

@@ -1,17 +1,21 @@
 """Base class of the data modules of all tasks."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Any, Protocol
 
 import lightning
+import numpy as np
 
+from suite.data.identity import SampleRecord
 from suite.data.process_share import EvaluationShare
 from suite.data.readers import Reader
 from suite.data.source import Resolved
-from suite.errors import did_you_mean
+from suite.data.splits import Split
+from suite.errors import UserError, did_you_mean
 
 
 def with_reader(init: Callable[..., None], reader: type[Reader], name: str) -> Callable[..., None]:
@@ -80,6 +84,7 @@ class TaskData(lightning.LightningDataModule):
         self.dir = Path(dir)
         self._files: Resolved | None = None
         self._provenance: dict[str, Any] | None = None
+        self._samples: SampleRecord | None = None
         self._distribution: Distribution | None = None
 
     def prepare_data(self) -> None:
@@ -110,6 +115,44 @@ class TaskData(lightning.LightningDataModule):
         self.setup()
         assert self._provenance is not None
         return self._provenance
+
+    def sample_record(self) -> SampleRecord:
+        """Return names, contents and splits of all samples; each checkpoint holds them.
+
+        Without an override, the hashes of content and split in ``provenance`` alone.
+        """
+        provenance = self.provenance()
+        nothing = np.zeros(0, dtype=np.int64)
+        split = Split(nothing, nothing, nothing)
+        hashes = (str(provenance.get(name, "")) for name in ("content_hash", "split_hash"))
+        return SampleRecord(nothing, nothing, split, *hashes)
+
+    @property
+    def samples(self) -> SampleRecord:
+        """``sample_record()``, computed once."""
+        if self._samples is None:
+            self._samples = self.sample_record()
+        return self._samples
+
+    def restore(self, record: SampleRecord, facts: Mapping[str, Any]) -> None:
+        """Use the split and the facts of a checkpoint, although data have changed since training.
+
+        Each sample that the checkpoint knows keeps its split; the others are in no split.
+
+        Args:
+            record: of the checkpoint.
+            facts: of the checkpoint.
+
+        Raises:
+            UserError: if the data module does not support it.
+        """
+        split = record.split_of(self.samples)
+        self.restore_split(split, facts)
+        self._samples = replace(self.samples, split=split)
+
+    def restore_split(self, split: Split, facts: Mapping[str, Any]) -> None:
+        """Replace the split, and what was learnt from the training split by ``facts``; see ``restore``."""
+        raise UserError(f"{type(self).__name__} cannot use the split of a checkpoint on changed data")
 
     def training_batches(self) -> Iterable[Any]:
         """Return all batches of the training split, in a new order in each epoch."""

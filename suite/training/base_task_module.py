@@ -15,7 +15,7 @@ from suite.data.module import TaskData
 from suite.training.processes import sharded_weights
 from suite.training.processes.fsdp import FSDP2Strategy
 from suite.training.schedule import Schedule
-from suite.training.state.checkpoint_file import SCHEMA
+from suite.training.state.checkpoint_file import SAMPLES, SCHEMA
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -103,8 +103,11 @@ class BaseTaskModule(pl.LightningModule):
     on_validation_end = on_predict_end = on_test_end
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add config and facts, from which ``suite.load`` rebuilds this module."""
+        """Add config and facts, from which ``suite.load`` rebuilds this module, and the record of the samples."""
         checkpoint.update(self.hparams, schema=SCHEMA)
+        data = getattr(self.trainer, "datamodule", None)
+        if isinstance(data, TaskData):
+            checkpoint[SAMPLES] = data.samples.state_dict()
         checkpoint.pop(self.CHECKPOINT_HYPER_PARAMS_KEY, None)  # Lightning's copy of the same
         checkpoint.pop(self.CHECKPOINT_HYPER_PARAMS_NAME, None)
 

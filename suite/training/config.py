@@ -53,6 +53,7 @@ class RunConfig:
         seed: of Python, NumPy and torch.
         run_dir: directory of the run; None makes a new one.
         resume: run or checkpoint to resume from, ``auto`` or ``auto_or_new``; None starts a new run.
+        allow_changes: whether a run may resume with other data or another config than its checkpoint has.
         compile: whether the network is compiled.
         prefetch: number of batches that a separate process prepares in advance.
         resident: whether data stay on the device.
@@ -68,6 +69,7 @@ class RunConfig:
     seed: int
     run_dir: str | None
     resume: str | None
+    allow_changes: bool
     compile: bool
     prefetch: int
     resident: bool

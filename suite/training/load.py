@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from suite.config.overrides import typed_keys
+from suite.data.identity import SampleRecord
 from suite.errors import UserError
 from suite.training.base_task_module import BaseTaskModule
+from suite.training.run.resume import sample_record
 from suite.training.state import checkpoint_file
 from suite.training.trusted import trusted_config
 
@@ -15,11 +17,12 @@ TRAINER_EFFECTS = ("barebones", "callbacks", "default_root_dir", "fast_dev_run",
 
 
 class Restored(NamedTuple):
-    """Config, with overrides applied, module and facts of a checkpoint."""
+    """Config, with overrides applied, module, facts and samples of a checkpoint."""
 
     config: dict[str, Any]
     module: BaseTaskModule
     facts: dict[str, Any]
+    samples: SampleRecord | None
 
 
 def restore(path: Path, overrides: list[str]) -> Restored:
@@ -49,7 +52,7 @@ def restore(path: Path, overrides: list[str]) -> Restored:
             f"the weights in {path} do not fit the network of this config: {reason}. "
             "Leave out the overrides of model and attention"
         ) from error
-    return Restored(config, module.eval(), content["facts"])
+    return Restored(config, module.eval(), content["facts"], sample_record((path, content)))
 
 
 def _build(path: Path, config: dict[str, Any], facts: dict[str, Any]) -> BaseTaskModule:

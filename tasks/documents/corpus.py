@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from suite.data.cache import Arrays, hash_arrays
+from suite.data.identity import digests
 from suite.errors import UserError
 from tasks.documents import text
 from tasks.documents.labelled_text import LabelledText
@@ -60,6 +61,12 @@ class Corpus:
     def word_offsets(self) -> np.ndarray:
         """Document n has the words ``word_offsets[n]`` to ``word_offsets[n + 1]``, (N + 1,)."""
         return self.sentences[self.documents]
+
+    def identities(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return names and contents for a ``SampleRecord``: digests of each text, and of the text with its label."""
+        texts = self.digests.astype(np.uint64)
+        labelled = digests(zip(map(np.ndarray.tobytes, texts[:, None]), self.labels.tolist(), strict=True))
+        return texts.view(np.int64), labelled
 
     def content_hash(self) -> str:
         """SHA-256 over words, sentences, documents and labels; equal for equal documents in any file format."""

@@ -1,17 +1,18 @@
 """The data modules of the documents task."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from suite.data.cache import Arrays, cached
 from suite.data.class_names import sort_names
+from suite.data.identity import SampleRecord
 from suite.data.module import TaskData
 from suite.data.readers import Reader
 from suite.data.source import Resolved
-from suite.data.splits import Split
+from suite.data.splits import SPLITS, Split
 from suite.errors import UserError
 from tasks.documents import corpus as corpora
 from tasks.documents import text
@@ -89,23 +90,23 @@ class DocumentsData(TaskData):
         """Read, split and encode the documents."""
         self.corpus = corpus = Corpus.of(self._tokenised(files))
         self.splits = self.split(corpus.labels, corpus.stated, corpus.groups)
-        self.class_names = _class_names(corpus, self.splits)
+        class_names = _class_names(corpus, self.splits.train)
         words = corpus.words[_words_of(corpus, self.splits.train)]
-        self.vocabulary = Vocabulary.count(words, corpus.lexicon, self.vocabulary_size, self.min_count)
-        numbers = np.array(self.vocabulary.encode(corpus.lexicon), dtype=np.int32)
-        classes = {name: number for number, name in enumerate(self.class_names)}
-        labels = np.array([classes[name] for name in corpus.labels.tolist()], dtype=np.int64)
-        ngrams = [text.char_ngrams(word, self.max_char_ngram) for word in corpus.lexicon]
-        self._documents = EncodedDocuments(
-            words=numbers[corpus.words],
-            sentences=corpus.sentences,
-            documents=corpus.documents,
-            labels=labels,
-            spelled=corpus.words,
-            spellings=np.cumsum([0, *map(len, ngrams)]),
-            ngrams=np.array([ngram for word in ngrams for ngram in word], dtype=np.uint32),
-        )
+        vocabulary = Vocabulary.count(words, corpus.lexicon, self.vocabulary_size, self.min_count)
+        self._encode(class_names, vocabulary)
         return self._summary()
+
+    def sample_record(self) -> SampleRecord:
+        """Return the documents with their splits. A document is recognized by its text."""
+        self.setup()
+        names, contents = self.corpus.identities()
+        return SampleRecord(names, contents, self.splits, self.corpus.content_hash(), self.splits.hash())
+
+    def restore_split(self, split: Split, facts: Mapping[str, Any]) -> None:
+        """Use the split, the class names and the vocabulary of a checkpoint."""
+        self.setup()
+        self.splits = split
+        self._encode(list(facts["class_names"]), Vocabulary(facts["vocabulary"]))
 
     @property
     def documents(self) -> EncodedDocuments:
@@ -134,6 +135,23 @@ class DocumentsData(TaskData):
         """Return the batches of a split, shortest documents first."""
         documents = self.documents
         return DocumentBatches(documents, getattr(self.splits, split), self.batch_size)
+
+    def _encode(self, class_names: list[str], vocabulary: Vocabulary) -> None:
+        """Encode all documents. A label that is not a class is -1. Raises UserError for one in a split."""
+        self.class_names, self.vocabulary, corpus = class_names, vocabulary, self.corpus
+        _check_labels(corpus, self.splits, class_names)
+        numbers = np.array(vocabulary.encode(corpus.lexicon), dtype=np.int32)
+        classes = {name: number for number, name in enumerate(class_names)}
+        ngrams = [text.char_ngrams(word, self.max_char_ngram) for word in corpus.lexicon]
+        self._documents = EncodedDocuments(
+            words=numbers[corpus.words],
+            sentences=corpus.sentences,
+            documents=corpus.documents,
+            labels=np.array([classes.get(name, -1) for name in corpus.labels.tolist()], dtype=np.int64),
+            spelled=corpus.words,
+            spellings=np.cumsum([0, *map(len, ngrams)]),
+            ngrams=np.array([ngram for word in ngrams for ngram in word], dtype=np.uint32),
+        )
 
     def _tokenised(self, files: Resolved) -> Arrays:
         key = {
@@ -209,20 +227,25 @@ def _words_of(corpus: Corpus, chosen: np.ndarray) -> np.ndarray:
     return np.repeat(inside, np.diff(corpus.word_offsets))
 
 
-def _class_names(corpus: Corpus, splits: Split) -> list[str]:
-    """Return the sorted labels of the training split. Raises UserError for a label that only another split has."""
-    names = set(corpus.labels[splits.train].tolist())
-    for name, chosen in (("val", splits.val), ("test", splits.test)):
+def _class_names(corpus: Corpus, train: np.ndarray) -> list[str]:
+    """Return the sorted labels of the training split. Raises UserError if there is only one."""
+    names = set(corpus.labels[train].tolist())
+    if len(names) < 2:
+        raise UserError(f"All training documents have the label {', '.join(names)}; at least two labels are needed")
+    return sort_names(names)
+
+
+def _check_labels(corpus: Corpus, splits: Split, class_names: list[str]) -> None:
+    """Raise UserError for a label of a split that is not a class."""
+    names = set(class_names)
+    for name, chosen in zip(SPLITS, splits, strict=True):
         for document in chosen:
             if (label := corpus.labels[document]) not in names:
                 raise UserError(
                     f"{corpus.places[document]}: the label {str(label)!r} is in the {name} split but not in the "
-                    f"training split, whose labels are {', '.join(sort_names(names))}. Correct it, or move documents "
+                    f"training split, whose labels are {', '.join(class_names)}. Correct it, or move documents "
                     "with it into training"
                 )
-    if len(names) < 2:
-        raise UserError(f"All training documents have the label {', '.join(names)}; at least two labels are needed")
-    return sort_names(names)
 
 
 def _repeated(corpus: Corpus, splits: Split) -> int:

@@ -1,12 +1,17 @@
 """The data modules of the graph task: each batch is the whole graph."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+import torch
+
+from suite.data.identity import SampleRecord
 from suite.data.module import TaskData
 from suite.data.readers import Reader
 from suite.data.source import Resolved
-from suite.data.splits import SPLITS
+from suite.data.splits import SPLITS, Split
+from suite.errors import UserError
 from tasks.graph.batch import GraphBatch, GraphLoader
 from tasks.graph.graph import Graph
 from tasks.graph.readers.amazon import AmazonNpz
@@ -67,6 +72,34 @@ class GraphData(TaskData):
             "num_nodes": graph.num_nodes,
             "class_names": list(graph.class_names or map(str, range(graph.num_classes))),
         }
+
+    def sample_record(self) -> SampleRecord:
+        """Return the nodes with their splits; the hash of the content covers the edges."""
+        graph = self.graph
+        names, contents = graph.identities()
+        split = Split(*(getattr(graph, name).numpy() for name in SPLITS))
+        return SampleRecord(names, contents, split, graph.content_hash(), split.hash())
+
+    def restore_split(self, split: Split, facts: Mapping[str, Any]) -> None:
+        """Use the split and the classes of a checkpoint. Raises UserError if the nodes have other features."""
+        graph, now = self.graph, self.facts()
+        if facts["num_features"] != now["num_features"]:
+            raise UserError(f"the nodes have {now['num_features']} features, the model {facts['num_features']}")
+        number_of = {name: number for number, name in enumerate(facts["class_names"])}
+        numbers = torch.tensor([*(number_of.get(name, -1) for name in now["class_names"]), -1])
+        train, val, test = map(torch.from_numpy, split)
+        class_names = tuple(facts["class_names"])
+        self._graph = replace(
+            graph,
+            labels=numbers[graph.labels],
+            num_classes=len(class_names),
+            class_names=class_names,
+            train=train,
+            val=val,
+            test=test,
+        )
+        self._graph.validate()
+        self._batch = None
 
     @property
     def batch(self) -> GraphBatch:

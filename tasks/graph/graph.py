@@ -5,12 +5,14 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from suite.data.identity import digests
 from suite.data.splits import SPLITS
 from suite.errors import UserError
 from tasks.graph.features import SparseFeatures
@@ -127,6 +129,18 @@ class Graph:
                 repeated = part[taken[part]] if bool(taken[part].any()) else part[:-1][part.diff() == 0]
                 raise UserError(f"Node {int(repeated[0])} is in the split twice, the second time in {name}.")
             taken[part] = True
+
+    def identities(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return names and contents for a ``SampleRecord``: of each node its name, and its features with its label.
+
+        Without names, a node is recognized by its features.
+        """
+        columns, values = self.features.columns.numpy(), self.features.values.numpy()
+        offsets = self.features.offsets.tolist()
+        rows = [columns[a:b].tobytes() + values[a:b].tobytes() for a, b in pairwise(offsets)]
+        classes = self.class_names or tuple(map(str, range(self.num_classes)))
+        labels = [classes[label] if label >= 0 else "" for label in self.labels.tolist()]
+        return digests(self.node_names or rows), digests(zip(rows, labels, strict=True))
 
     def content_hash(self) -> str:
         """SHA-256 over edges, features, labels and split; equal graphs have equal hashes on every machine.

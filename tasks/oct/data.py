@@ -1,12 +1,14 @@
 """The data modules of the OCT task."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from suite.data.cache import cached
+from suite.data.cache import cached, hash_arrays
+from suite.data.identity import SampleRecord
 from suite.data.module import TaskData
 from suite.data.readers import Reader
 from suite.data.source import Resolved
@@ -115,6 +117,19 @@ class OctData(TaskData):
         self.setup()
         assert self._splits is not None
         return self._splits
+
+    def sample_record(self) -> SampleRecord:
+        """Return the scans with their splits."""
+        names, contents = self.scans.identities()
+        content = hash_arrays({"scans": contents, "lesions": self.scans.lesions})  # no path, which may change
+        return SampleRecord(names, contents, self.splits, content, self.splits.hash())
+
+    def restore_split(self, split: Split, facts: Mapping[str, Any]) -> None:
+        """Use the split and the classes of a checkpoint. Raises UserError for a scan in a split of another class."""
+        self._scans, self._splits = self.scans.with_classes(facts["class_names"]), split
+        for items in split:
+            if (unknown := items[self._scans.labels[items] < 0]).size:
+                raise UserError(f"{self._scans.names[unknown[0]]}: its class is not one of those of the model")
 
     def class_counts(self) -> Tensor:
         """Number of training scans of each class, (C,)."""

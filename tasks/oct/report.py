@@ -46,7 +46,7 @@ def look(paths: Sequence[Path], overrides: Sequence[str] = ()) -> Report:
 
     reports = []
     for path in paths:
-        config, module, _ = restore(path, list(overrides))
+        config, module, *_ = restore(path, list(overrides))
         if config["task_name"] != "oct":
             raise UserError(f"{path} is of task={config['task_name']}, and this report is of task=oct")
         reports.append(_look_at(module, build_data(config)))

@@ -1,14 +1,16 @@
 """The data module of the recommender: histories, split and batched."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
+from suite.data.identity import SampleRecord
 from suite.data.module import TaskData
 from suite.data.readers import Reader
 from suite.data.source import Resolved
-from suite.data.splits import SPLITS
+from suite.data.splits import SPLITS, Split
 from suite.errors import UserError, did_you_mean
 from tasks.recommender.batch import EvaluationHistories, HistoryBatch, TrainingWindows, Windows
 from tasks.recommender.histories import Histories
@@ -123,6 +125,33 @@ class RecommenderData(TaskData):
             "user_ids": list(histories.user_ids),
             "traits": [list(traits) for traits in histories.traits],
         }
+
+    def sample_record(self) -> SampleRecord:
+        """Return the users with the splits in which they have targets."""
+        histories, events = self.histories, self.split
+        names, contents = histories.identities()
+        users = (np.unique(histories.users[events.targets(histories, split)]) for split in SPLITS)
+        return SampleRecord(names, contents, Split(*users), histories.content_hash(), events.hash())
+
+    def restore(self, record: SampleRecord, facts: Mapping[str, Any]) -> None:
+        """Keep the users whose history is that of the checkpoint: later events of the others may have been trained on.
+
+        Raises UserError for ``split=global_time``, whose moments depend on all events.
+        """
+        if not isinstance(self.splitter, LeaveOneOut):
+            raise UserError("data.split=global_time cannot use the split of a checkpoint on changed data")
+        unchanged = record.unchanged(self.samples)
+        users = np.flatnonzero(unchanged)
+        histories = self.histories.only(users, facts["user_ids"], facts["item_ids"])
+        self._histories = replace(
+            histories,
+            titles=tuple(facts["titles"]),
+            genres=tuple(map(tuple, facts["genres"])),
+            traits=tuple(map(tuple, facts["traits"])),
+        )
+        self._split, self._windows = self.splitter(self._histories), Windows(self._histories, self.like_from)
+        split = Split(*(items[unchanged[items]] for items in record.split_of(self.samples)))
+        self._samples = replace(self.samples, split=split)
 
     def training_batches(self) -> Iterable[HistoryBatch]:
         """Return windows of the training events, with new borders and a new order in each epoch."""

@@ -3,13 +3,16 @@
 # U users, I items, N events, G genres
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from suite.data.cache import hash_arrays
 from suite.data.class_names import sort_names
+from suite.data.identity import digests
+from suite.data.ranges import concatenate_ranges
 from suite.errors import UserError
 
 
@@ -84,6 +87,36 @@ class Histories:
     def users(self) -> np.ndarray:
         """The user of each event, (N,)."""
         return np.repeat(np.arange(self.num_users), np.diff(self.offsets))
+
+    def identities(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return names and contents for a ``SampleRecord``: of each user the id, and items and ratings in order."""
+        items = digests(self.item_ids)[self.items - 1]
+        spans = [slice(a, b) for a, b in pairwise(self.offsets.tolist())]
+        contents = digests((items[span].tobytes(), self.ratings[span].tobytes()) for span in spans)
+        return digests(self.user_ids), contents
+
+    def only(self, users: np.ndarray, user_ids: Sequence[str], item_ids: Sequence[str]) -> "Histories":
+        """Return the histories of some users, numbered as in ``user_ids`` and ``item_ids``; other users have none.
+
+        Args:
+            users: numbers of the users, whose ids and items are among ``user_ids`` and ``item_ids``.
+        """
+        number_of = {name: number for number, name in enumerate(item_ids, start=1)}
+        numbers = np.array([0, *(number_of.get(name, 0) for name in self.item_ids)], dtype=np.int64)
+        place = {name: number for number, name in enumerate(user_ids)}
+        order = sorted(users.tolist(), key=lambda user: place[self.user_ids[user]])
+        events = concatenate_ranges(self.offsets[order], self.offsets[np.array(order, dtype=np.int64) + 1])
+        counts = np.zeros(len(user_ids), dtype=np.int64)
+        counts[[place[self.user_ids[user]] for user in order]] = np.diff(self.offsets)[order]
+        return replace(
+            self,
+            offsets=np.concatenate([[0], np.cumsum(counts)]),
+            items=numbers[self.items[events]],
+            times=self.times[events],
+            ratings=self.ratings[events],
+            user_ids=tuple(user_ids),
+            item_ids=tuple(item_ids),
+        )
 
     def content_hash(self) -> str:
         """SHA-256 of the content; equal for equal histories, independent of their file format."""

@@ -1,20 +1,21 @@
 """The data module of speech: utterances with their split and targets; features are computed for each batch."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from suite.data.identity import SampleRecord, digests
 from suite.data.module import TaskData
 from suite.data.source import Resolved
-from suite.data.splits import SPLITS
+from suite.data.splits import SPLITS, Split
 from suite.errors import UserError
 from tasks.speech.augment import SpecAugment
 from tasks.speech.batch import SpeechBatch, SpeechBatches
 from tasks.speech.features import Frontend
-from tasks.speech.normalize import learn_normalizer
+from tasks.speech.normalize import learn_normalizer, normalizer_from_facts
 from tasks.speech.readers.an4 import An4
 from tasks.speech.readers.base import SpeechReader
 from tasks.speech.readers.folder import TranscribedFolder
@@ -25,9 +26,9 @@ from tasks.speech.readers.speech_commands import SpeechCommands
 from tasks.speech.search.alignment import num_positions_needed
 from tasks.speech.split import SpeakerSplit
 from tasks.speech.synthetic import SpokenDigits, Tones
-from tasks.speech.units import UNKNOWN
+from tasks.speech.units import UNKNOWN, Units
 from tasks.speech.utterances import Utterance, content_hash, split_hash
-from tasks.speech.vocabulary import learn_units
+from tasks.speech.vocabulary import learn_units, units_from_facts
 
 logger = logging.getLogger(__name__)
 FACTOR = 4  # frames for each encoder position in the model presets; decides which transcripts are too long to learn
@@ -87,12 +88,9 @@ class SpeechData(TaskData):
     def load(self, files: Resolved) -> dict[str, Any]:
         """Read and split the utterances, learn the units and the normalizer, check lengths."""
         self.utterances = self.split.assign(list(self.reader.read(files, self.frontend)))
+        self.own_hashes = sorted(files.sha256.values()) if files.licence == "yours" else []
         texts = [one.text for one in self.utterances if one.split == "train"]
-        self.units = learn_units(self.unit_kind, texts, self.num_subwords)
-        self.targets = [self.units.encode(one.text) for one in self.utterances]
-        self.lengths = np.array([one.seconds * self.frontend.frames_per_second for one in self.utterances]).astype(int)
-        left_out = self._check_lengths()
-        self.selected = {split: self._numbers(split, left_out) for split in SPLITS}
+        left_out = self._encode(learn_units(self.unit_kind, texts, self.num_subwords))
         if not len(self.selected["train"]):
             raise UserError(
                 "no training utterance is left: all are longer than data.max_seconds, or too short for their "
@@ -108,6 +106,23 @@ class SpeechData(TaskData):
             **{f"num_{split}": len(numbers) for split, numbers in self.selected.items()},
             **{f"seconds_{split}": self._seconds(numbers) for split, numbers in self.selected.items()},
         }
+
+    def sample_record(self) -> SampleRecord:
+        """Return the utterances with their splits; recordings of a user are compared by the hashes of their files."""
+        self.setup()
+        ones = self.utterances
+        contents = digests((one.text, one.speaker, f"{one.seconds:.4f}") for one in ones)
+        split = Split(*(np.flatnonzero([one.split == name for one in ones]) for name in SPLITS))
+        content = " ".join([content_hash(ones), *self.own_hashes])
+        return SampleRecord(digests(one.name for one in ones), contents, split, content, split_hash(ones))
+
+    def restore_split(self, split: Split, facts: Mapping[str, Any]) -> None:
+        """Use the split, the units and the normalizer of a checkpoint."""
+        self.setup()
+        name_of = {int(number): name for name, items in zip(SPLITS, split, strict=True) for number in items}
+        self.utterances = [one._replace(split=name_of.get(n, "")) for n, one in enumerate(self.utterances)]
+        self.normalizer = normalizer_from_facts(facts["normalizer"])
+        self._encode(units_from_facts(facts["units"]))
 
     def batch(self, selected: np.ndarray, random: np.random.Generator | None) -> SpeechBatch:
         """Return the batch of some utterances; with a generator, recordings are perturbed and features masked."""
@@ -144,6 +159,15 @@ class SpeechData(TaskData):
         """Return the batches of one split in the order of length, without augmentation."""
         self.setup()
         return SpeechBatches(self, self.selected[split], self.batch_frames)
+
+    def _encode(self, units: Units) -> set[int]:
+        """Encode all transcripts and select the utterances of each split; returns those left out of training."""
+        self.units = units
+        self.targets = [units.encode(one.text) for one in self.utterances]
+        self.lengths = np.array([one.seconds * self.frontend.frames_per_second for one in self.utterances]).astype(int)
+        left_out = self._check_lengths()
+        self.selected = {split: self._numbers(split, left_out) for split in SPLITS}
+        return left_out
 
     def _features(self, number: int, random: np.random.Generator | None) -> torch.Tensor:
         recording = self.recording(number)

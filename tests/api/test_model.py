@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 import suite
-from suite.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +25,3 @@ def test_predict_returns_one_plain_dict_for_each_record(run: "suite.Run") -> Non
     first, second = suite.load(run.best).predict(["one two. three", ""])
     assert sum(first["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)  # rounded to six decimals each
     assert json.loads(json.dumps(second)) == second
-
-
-def test_a_method_that_the_predictor_does_not_have_is_an_error_that_names_the_task(run: "suite.Run") -> None:
-    model = suite.load(run.best)
-    with pytest.raises(UserError, match=r"predictor of task=documents has no method labelled_batches\(\)"):
-        model.evaluate(run.best)  # a path that exists

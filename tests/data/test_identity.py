@@ -1,5 +1,7 @@
 """Samples are recognised by name and content, whatever happens to their rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -33,7 +35,11 @@ def test_equal_data_have_no_change() -> None:
         (record([*NAMES, "f"], [*CONTENTS, "6"], [0], [1], [5]), DataChanges(added=1), "1 sample added"),
         (record(NAMES[:3], CONTENTS[:3], [0], [1], [2]), DataChanges(removed=2), "2 samples removed"),
         (record(NAMES, ["1", "2", "3", "4", "x"], [0], [1], [2]), DataChanges(altered=1), "1 sample altered"),
-        (record(["z", *NAMES[1:]], CONTENTS, [0], [1], [2]), DataChanges(renamed=1), "1 sample renamed"),
+        (
+            record(["z", *NAMES[1:4]], CONTENTS[:4], [0], [1], [2]),
+            DataChanges(removed=1, renamed=1),
+            "1 sample removed, 1 sample renamed",
+        ),
         (
             record(NAMES[::-1], CONTENTS[::-1], [0], [1], [2]),
             DataChanges(reordered=True),
@@ -50,6 +56,11 @@ def test_equal_data_have_no_change() -> None:
 def test_changes_are_counted_by_kind(now: SampleRecord, changes: DataChanges, text: str) -> None:
     assert BEFORE.changes(now) == changes
     assert str(changes) == text
+
+
+def test_a_folder_that_moved_is_no_change() -> None:
+    moved = record([f"moved/{name}" for name in NAMES], CONTENTS, [0, 1], [2], [3, 4])
+    assert not BEFORE.changes(replace(moved, content_hash=BEFORE.content_hash))
 
 
 def test_the_recorded_split_follows_the_samples() -> None:

@@ -13,7 +13,7 @@ from tests.oct.conftest import SYNTHETIC
 
 
 def test_the_temperature_is_saved_with_the_weights(checkpoint: Path) -> None:
-    _, module, _ = restore(checkpoint, [])
+    _, module, *_ = restore(checkpoint, [])
     assert float(module.net.temperature) != 1.0
 
 

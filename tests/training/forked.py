@@ -17,6 +17,7 @@ from suite.training.callbacks.signals import Interrupted
 from suite.training.config import RunConfig
 from suite.training.run import directory
 from suite.training.run import process as running
+from suite.training.run import resume as resuming
 
 TASKS = {
     "graph": ["task=graph", "data=graph/synthetic", "trainer.max_steps=57", "module.passes=7"],
@@ -93,7 +94,7 @@ def begin(config: dict[str, Any], run_dir: Path) -> Path:
     """The directory of a run with its config and provenance, as the parent leaves it for workers."""
     data, _ = running.prepare(RunConfig.parse(config))
     path = directory.create(str(run_dir), config["task_name"])
-    running.record(path, RunConfig.parse(config), data, resumed=False)
+    running.record(path, RunConfig.parse(config), data, None)
     return path
 
 
@@ -105,7 +106,8 @@ def work(
         _kill_at(kill_at)
     torch.set_num_threads(1)
     settings = RunConfig.parse(config)
-    running.run(settings, run_dir, *running.prepare(settings), resume=resume)
+    saved = resuming.saved(run_dir, resume) if resume else None
+    running.run(settings, run_dir, *running.prepare(settings, saved), saved)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

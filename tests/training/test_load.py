@@ -19,7 +19,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_weights_config_and_facts_are_those_of_the_run(checkpoint: Path) -> None:
-    config, module, facts = restore(checkpoint, [])
+    config, module, facts, _ = restore(checkpoint, [])
     content = torch.load(checkpoint, weights_only=True)
     assert all(torch.equal(module.state_dict()[name], tensor) for name, tensor in content["state_dict"].items())
     assert facts == content["facts"]

@@ -155,7 +155,8 @@ class Checkpoints(Checkpoint):
         selection = next((found for found in trainer.callbacks if isinstance(found, Selection)), None)  # type: ignore[attr-defined]
         if selection is None or selection.best_state is None or selection.best_round == self._best_written:
             return
-        identity = {key: state[key] for key in checkpoint_file.IDENTITY}
+        keys = (*checkpoint_file.IDENTITY, checkpoint_file.SAMPLES)
+        identity = {key: state[key] for key in keys if key in state}
         best = {**identity, "state_dict": selection.best_state, "metrics": selection.best_metrics}
         checkpoint_file.save(self.folder / checkpoint_file.BEST, best)
         self._best_written = selection.best_round

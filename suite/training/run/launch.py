@@ -39,16 +39,16 @@ def launch(config: dict[str, Any]) -> Path:
     wanted = str(_shared_dir(settings, cluster)) if cluster.job else settings.run_dir
     with ExitStack() as locks:
         resumed = _find(settings, resume, wanted, locks)
-        data, module = prepare(settings)
+        saved = resuming.saved(resumed, resume) if resumed else None
+        data, module = prepare(settings, saved)
         run_dir = resumed or _create(settings, resume, wanted, locks)
-        record(run_dir, settings, data, resumed is not None)
-        resume = resume if resumed else None
+        record(run_dir, settings, data, saved)
         try:
             if cluster.world == 1 and settings.trainer.get("strategy", "auto") == "auto":
-                run(settings, run_dir, data, module, resume)
+                run(settings, run_dir, data, module, saved)
             else:
-                del data, module
-                start(cluster, run_dir, resume, _values(config))
+                del data, module, saved
+                start(cluster, run_dir, resume if resumed else None, _values(config))
         except Interrupted as stopped:
             stopped.run_dir = run_dir
             if stopped.requeues:
@@ -67,7 +67,8 @@ def _find(config: RunConfig, resume: str | None, wanted: str | None, locks: Exit
     if not (wanted and resume == "auto_or_new"):
         locks.enter_context(locked(resumed))
         resuming.check_unfinished(resumed)  # it may have ended since the search
-    resuming.check_same(resumed, config.source)
+    if not config.allow_changes:
+        resuming.check_same(resumed, config.source)
     return resumed
 
 

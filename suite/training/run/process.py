@@ -13,16 +13,23 @@ from suite.errors import UserError
 from suite.training.config import RunConfig
 from suite.training.run import directory
 from suite.training.run import resume as resuming
+from suite.training.run.resume import Saved
 
 if TYPE_CHECKING:
     from suite.data.module import TaskData
     from suite.training.base_task_module import BaseTaskModule
 
 
-def prepare(config: RunConfig) -> tuple["TaskData", "BaseTaskModule"]:
+def prepare(config: RunConfig, saved: Saved | None = None) -> tuple["TaskData", "BaseTaskModule"]:
     """Return data and module of a run. The weights are a function of the seed.
 
-    Raises UserError for a wrong value anywhere in the config, and for data that are not available.
+    Args:
+        config: of the run.
+        saved: the checkpoint to resume from.
+
+    Raises:
+        UserError: for a wrong value anywhere in the config, for data that are not available, and for data or a config
+            that differ from those of the checkpoint, unless ``config.allow_changes``.
     """
     import lightning.pytorch as pl
     import torch
@@ -37,20 +44,23 @@ def prepare(config: RunConfig) -> tuple["TaskData", "BaseTaskModule"]:
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     data = build_data(config.source)
+    facts = resuming.restore_data(saved, config, data) if saved else data.facts()
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    module = build_module(config.source, data.facts())
+    module = build_module(config.source, facts)
     if config.compile:
         compile_blocks(module.net)
     return data, module
 
 
-def record(run_dir: Path, config: RunConfig, data: "TaskData", resumed: bool) -> None:
-    """Write config and provenance; for a resumed run add when and by which command it resumed."""
+def record(run_dir: Path, config: RunConfig, data: "TaskData", saved: Saved | None) -> None:
+    """Write config and provenance; for a resumed run add when and by which command it resumed, and what changed."""
     directory.write_config(run_dir, mask(config.source))
     provenance = directory.provenance(mask_command(sys.argv), config.seed, mask(data.provenance()))
-    if resumed and (run_dir / "provenance.json").exists():
+    if saved and (run_dir / "provenance.json").exists():
         before = read_json(run_dir / "provenance.json")
         now = {key: provenance[key] for key in ("command", "started", "git", "versions", "platform", "processor")}
+        if changes := resuming.changes(saved, config, data):
+            now |= {"changes": changes, "data": provenance["data"]}
         provenance = {**before, "resumed": [*_list(before.get("resumed")), now]}
     directory.write_json(run_dir / "provenance.json", provenance)
 
@@ -60,7 +70,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def run(
-    config: RunConfig, run_dir: Path, data: "TaskData", module: "BaseTaskModule", resume: str | None = None
+    config: RunConfig, run_dir: Path, data: "TaskData", module: "BaseTaskModule", saved: Saved | None = None
 ) -> None:
     """Train and evaluate in this process; the first process writes ``result.json``.
 
@@ -69,7 +79,7 @@ def run(
         run_dir: its directory, with config and provenance.
         data: of ``prepare``.
         module: of ``prepare``.
-        resume: run or checkpoint to resume from; None starts from the beginning.
+        saved: the checkpoint to resume from; None starts from the beginning.
 
     Raises:
         Interrupted: if a signal ended the run, after it was saved.
@@ -81,7 +91,6 @@ def run(
     from suite.training.tracking import loggers
 
     first = _rank() == 0
-    saved = resuming.saved(run_dir, resume) if resume else None
     if first:  # a run that was killed before its first checkpoint starts again, without its rows
         loggers.rewind(run_dir, saved[1]["global_step"] if saved else -1)
     provenance = read_json(run_dir / "provenance.json")
@@ -107,6 +116,8 @@ def run(
             evaluator = build_trainer(config.trainer, callbacks=[signals, samples], distributed=True)
             result = _evaluate(config, evaluator, module, data) | _selected(trainer)
             result["params"] = sum(parameter.numel() for parameter in module.net.parameters())
+            if changes := _changes(provenance):
+                result["changes"] = "; ".join(changes)  # the result of a run that changed on its way is marked
             if first:
                 result |= {"fit_seconds": round(seconds, 3), "run_dir": mask_text(str(run_dir))}
                 directory.write_json(run_dir / "result.json", result)
@@ -119,6 +130,12 @@ def run(
             succeeded = True
         finally:
             loggers.finish(trainer.loggers, succeeded)
+
+
+def _changes(provenance: dict[str, Any]) -> list[str]:
+    """Return what changed when the run was resumed. The file may hold anything."""
+    resumed = [part for part in _list(provenance.get("resumed")) if isinstance(part, dict)]
+    return [str(one) for part in resumed for one in _list(part.get("changes"))]
 
 
 def _rank() -> int:

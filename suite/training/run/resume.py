@@ -1,19 +1,28 @@
 """Which run is resumed: found by name, path or time, and compared with the config of now, key by key."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suite.config.record_files import check_links, read_yaml
 from suite.config.secrets import mask
 from suite.errors import UserError
+from suite.training.config import RunConfig
 from suite.training.state import checkpoint_file
 
+if TYPE_CHECKING:
+    from suite.data.identity import SampleRecord
+    from suite.data.module import TaskData
+
+logger = logging.getLogger(__name__)
+
 # Keys that a resumed run may change.
-FREE_OF_RUN = ("resume", "run_dir", "threads", "prefetch", "resident", "cluster")
+FREE_OF_RUN = ("resume", "run_dir", "allow_changes", "threads", "prefetch", "resident", "cluster")
 FREE = (*FREE_OF_RUN, "logger", "callbacks", "checkpoints", "predict")
 FREE_OF_PLACE = ("accelerator", "devices", "num_nodes", "strategy", "inference_mode")
 FREE_OF_TRAINER = ("max_epochs", "max_steps", "max_time", *FREE_OF_PLACE)
+Saved = tuple[Path, dict[str, Any]]  # path and content of a checkpoint
 UNKNOWN = "resume={resume} is not a run directory, a checkpoint, or the name of a run below {root}/"
 
 
@@ -65,7 +74,7 @@ def check_unfinished(run_dir: Path) -> None:
         raise UserError(f"the run in {run_dir} has ended and has its result.json; start a new run")
 
 
-def saved(run_dir: Path, resume: str | None) -> tuple[Path, dict[str, Any]]:
+def saved(run_dir: Path, resume: str | None) -> Saved:
     """Return path and content of the checkpoint to resume from: the one that ``resume`` names, or the newest undamaged.
 
     Raises UserError if there is none, and for a checkpoint without the state of training, as ``best.ckpt`` is.
@@ -98,6 +107,51 @@ def check_same(run_dir: Path, config: dict[str, Any]) -> None:
             f"the run in {run_dir} cannot resume with another config: {'; '.join(changed[:3])}{more}. "
             "Leave these keys out, or start a new run"
         )
+
+
+def changes(saved: Saved, config: RunConfig, data: "TaskData") -> list[str]:
+    """Return how config and data of now differ from those of a checkpoint, one sentence for each difference."""
+    found = [
+        f"{key} is {now} here and {then} in the checkpoint"
+        for key, then, now in _differences(_bound(mask(saved[1]["config"])), _bound(mask(config.source)))
+    ]
+    record = sample_record(saved)
+    if record is not None and (different := record.changes(data.samples)):
+        found.append(f"data: {different}")
+    return found
+
+
+def restore_data(saved: Saved, config: RunConfig, data: "TaskData") -> dict[str, Any]:
+    """Return the facts that the module is built from, and give the data the split of the checkpoint if they changed.
+
+    Raises UserError if config or data differ from those of the checkpoint, unless ``config.allow_changes``.
+    """
+    found = changes(saved, config, data)
+    if not found:
+        return data.facts()
+    if not config.allow_changes:
+        raise UserError(
+            f"{saved[0]} was written with other data or another config: {'; '.join(found[:3])}. Restore them, start a "
+            "new run, or pass allow_changes=true: each sample keeps its split, new samples are in none, and the result "
+            "is marked"
+        )
+    logger.warning("%s is resumed with changes: %s", saved[0].parent.parent, "; ".join(found))
+    record, facts = sample_record(saved), saved[1]["facts"]
+    if record is not None and record.changes(data.samples):
+        data.restore(record, facts)
+    return dict(facts)
+
+
+def sample_record(saved: Saved) -> "SampleRecord | None":
+    """Return which sample was in which split, or None if the checkpoint does not record it. Raises UserError."""
+    if checkpoint_file.SAMPLES not in saved[1]:
+        return None
+    from suite.data.identity import SampleRecord
+
+    try:
+        return SampleRecord.from_state_dict(saved[1][checkpoint_file.SAMPLES])
+    except ValueError as error:
+        raise UserError(f"{saved[0]}: {error}. Use another copy, or last.ckpt of the same run") from error
 
 
 def _bound(config: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def main(run_dir: Path, resume: str | None) -> int:
     from suite.training.config import RunConfig
     from suite.training.run.cluster import VALUES
     from suite.training.run.process import prepare, run
-    from suite.training.run.resume import recorded
+    from suite.training.run.resume import recorded, saved
     from suite.training.trusted import trusted_config
 
     quiet()
@@ -34,7 +34,8 @@ def main(run_dir: Path, resume: str | None) -> int:
     try:
         values = json.loads(os.environ.pop(VALUES, "[]"))
         config = RunConfig.parse(trusted_config(recorded(run_dir), run_dir / "config.yaml", values))
-        run(config, run_dir, *prepare(config), resume=resume)
+        checkpoint = saved(run_dir, resume) if resume else None
+        run(config, run_dir, *prepare(config, checkpoint), checkpoint)
     except UserError as error:
         reasons.record_exception(error)
         return 2

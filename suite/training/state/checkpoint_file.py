@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 SCHEMA = 2
 READS = (1, 2)  # schema 1 has no digest, and a run cannot resume from it
 IDENTITY = ("schema", "config", "facts")  # a module is rebuilt from these
+SAMPLES = "samples"  # which sample was in which split; missing if a Trainer had no TaskData
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 END = 22  # bytes of the end record of a zip archive; the last two are the length of its comment
 DIGEST = 64  # the archive comment: SHA-256 of everything before it, in hexadecimal
