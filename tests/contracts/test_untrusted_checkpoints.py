@@ -35,7 +35,7 @@ def payloads(folder: Path, canary: Path) -> dict[str, tuple[dict[str, Any], dict
     schedule = {"_target_": "suite.training.LinearSchedule", "warmup": 0.1}
     wheel = {"_target_": "suite.data.Wheel", "sha256": HASH, "folder": "w", "members": {"m/a.txt": HASH}}
     source = {"_target_": "suite.data.Source", "name": "x", "folder": "none", "files": {"a.txt": HASH}}
-    uci = {"_target_": "tasks.documents.UciData", "sites": ["amazon"], "dir": str(folder)}
+    uci = {"_target_": "tasks.documents.UciSentencesData", "sites": ["amazon"], "dir": str(folder)}
     cxx = {"_target_": "suite.attention.compiled.library._build", "compiler": str(folder / "cc.sh"), "path": "x.so"}
     return {
         "instantiate_class": (
@@ -83,6 +83,9 @@ def payloads(folder: Path, canary: Path) -> dict[str, tuple[dict[str, Any], dict
 NAMES = ["instantiate_class", "load_from_checkpoint", "escaped_resolver", "source_package", "compiler", "write_yaml"]
 
 
+REASONS = {"source_package": ".source is not a source (requirement="}
+
+
 class Touches:
     def __init__(self, canary: Path) -> None:
         self.canary = canary
@@ -106,7 +109,7 @@ def test_a_payload_is_one_sentence_and_its_harmless_twin_is_measured(
         written = capsys.readouterr()
         assert not canary.exists()
         if code:
-            assert written.err.startswith(f"attn: {path}: {next(iter(change))}")
+            assert written.err.startswith(f"attn: {path}: {next(iter(change))}{REASONS.get(name, '._target_=')}")
             assert len(written.err.splitlines()) == 1
         else:
             assert "test/accuracy" in written.out
