@@ -8,7 +8,6 @@ from suite.config.overrides import typed_keys
 from suite.data.identity import SampleRecord
 from suite.errors import UserError
 from suite.training.base_task_module import BaseTaskModule
-from suite.training.run.resume import sample_record
 from suite.training.state import checkpoint_file
 from suite.training.trusted import trusted_config
 
@@ -52,7 +51,7 @@ def restore(path: Path, overrides: list[str]) -> Restored:
             f"the weights in {path} do not fit the network of this config: {reason}. "
             "Leave out the overrides of model and attention"
         ) from error
-    return Restored(config, module.eval(), content["facts"], sample_record((path, content)))
+    return Restored(config, module.eval(), content["facts"], checkpoint_file.sample_record((path, content)))
 
 
 def _build(path: Path, config: dict[str, Any], facts: dict[str, Any]) -> BaseTaskModule:

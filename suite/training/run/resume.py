@@ -12,7 +12,6 @@ from suite.training.config import RunConfig
 from suite.training.state import checkpoint_file
 
 if TYPE_CHECKING:
-    from suite.data.identity import SampleRecord
     from suite.data.module import TaskData
 
 logger = logging.getLogger(__name__)
@@ -115,7 +114,7 @@ def changes(saved: Saved, config: RunConfig, data: "TaskData") -> list[str]:
         f"{key} is {now} here and {then} in the checkpoint"
         for key, then, now in _differences(_bound(mask(saved[1]["config"])), _bound(mask(config.source)))
     ]
-    record = sample_record(saved)
+    record = checkpoint_file.sample_record(saved)
     if record is not None and (different := record.changes(data.samples)):
         found.append(f"data: {different}")
     return found
@@ -136,22 +135,10 @@ def restore_data(saved: Saved, config: RunConfig, data: "TaskData") -> dict[str,
             "is marked"
         )
     logger.warning("%s is resumed with changes: %s", saved[0].parent.parent, "; ".join(found))
-    record, facts = sample_record(saved), saved[1]["facts"]
+    record, facts = checkpoint_file.sample_record(saved), saved[1]["facts"]
     if record is not None and record.changes(data.samples):
         data.restore(record, facts)
     return dict(facts)
-
-
-def sample_record(saved: Saved) -> "SampleRecord | None":
-    """Return which sample was in which split, or None if the checkpoint does not record it. Raises UserError."""
-    if checkpoint_file.SAMPLES not in saved[1]:
-        return None
-    from suite.data.identity import SampleRecord
-
-    try:
-        return SampleRecord.from_state_dict(saved[1][checkpoint_file.SAMPLES])
-    except ValueError as error:
-        raise UserError(f"{saved[0]}: {error}. Use another copy, or last.ckpt of the same run") from error
 
 
 def _bound(config: dict[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,12 @@ import logging
 import os
 import zipfile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from suite.errors import UserError
+
+if TYPE_CHECKING:
+    from suite.data.identity import SampleRecord
 
 log = logging.getLogger(__name__)
 SCHEMA = 2
@@ -126,6 +129,18 @@ def recover(folder: Path) -> tuple[Path, dict[str, Any]]:
     if reasons:
         raise UserError(f"no undamaged checkpoint is left in {folder}: {'; '.join(reasons)}")
     raise UserError(f"no checkpoint in {folder}: the run ended before its first one; start a new run")
+
+
+def sample_record(saved: tuple[Path, dict[str, Any]]) -> "SampleRecord | None":
+    """Return which sample was in which split, or None if the checkpoint does not record it. Raises UserError."""
+    if SAMPLES not in saved[1]:
+        return None
+    from suite.data.identity import SampleRecord
+
+    try:
+        return SampleRecord.from_state_dict(saved[1][SAMPLES])
+    except ValueError as error:
+        raise UserError(f"{saved[0]}: {error}. Use another copy, or last.ckpt of the same run") from error
 
 
 class _Hashing:
