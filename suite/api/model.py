@@ -195,7 +195,7 @@ def load(path: str | os.PathLike[str], *overrides: str, fetch: bool = False, **v
     """Return the trained model of a checkpoint; its training data are not needed.
 
     A checkpoint may come from anyone: its config may name declared classes only, and what it describes is measured and
-    applied without side effects (docs/security.md).
+    applied without side effects (SECURITY.md).
 
     Args:
         path: a checkpoint file, the directory of a run (its best checkpoint), or a ``Run``.
