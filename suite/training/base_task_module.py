@@ -105,7 +105,7 @@ class BaseTaskModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add config and facts, from which ``suite.load`` rebuilds this module, and the record of the samples."""
         checkpoint.update(self.hparams, schema=SCHEMA)
-        data = getattr(self.trainer, "datamodule", None)
+        data = getattr(self._trainer, "datamodule", None)  # a module without a Trainer has no data
         if isinstance(data, TaskData):
             checkpoint[SAMPLES] = data.samples.state_dict()
         checkpoint.pop(self.CHECKPOINT_HYPER_PARAMS_KEY, None)  # Lightning's copy of the same

@@ -40,7 +40,7 @@ def test_a_run_leaves_the_last_the_previous_and_the_best(tmp_path: Path) -> None
     last, previous, best = (checkpoint_file.load(folder / name) for name in ("last.ckpt", "previous.ckpt", "best.ckpt"))
     assert last["global_step"] == 7
     assert previous["global_step"] <= 7
-    assert set(best) == {*checkpoint_file.IDENTITY, "state_dict", "metrics"}
+    assert set(best) == {*checkpoint_file.IDENTITY, checkpoint_file.SAMPLES, "state_dict", "metrics"}
     assert "hyper_parameters" not in last
     assert last["config"]["seed"] == 1
 
