@@ -17,6 +17,9 @@ from suite.training.processes.fsdp import FSDP2Strategy
 from suite.training.schedule import Schedule
 from suite.training.state.checkpoint_file import SAMPLES, SCHEMA
 
+SMALLEST_EPS_IN_FLOAT16 = 1e-4
+"""Squares of gradients below 2.4e-4 are 0 in float16, and Adam divides by their root plus eps."""
+
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
@@ -58,6 +61,9 @@ class BaseTaskModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return the optimiser of the config for this module's parameters, with its schedule."""
         optimizer = self._optim(self.parameters())
+        for group in optimizer.param_groups:
+            if "eps" in group and any(p.dtype == torch.float16 for p in group["params"]):
+                group["eps"] = max(group["eps"], SMALLEST_EPS_IN_FLOAT16)
         if self._schedule is None:
             return optimizer
         return self._schedule.attach(optimizer, self.trainer.estimated_stepping_batches)

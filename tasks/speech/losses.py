@@ -43,9 +43,16 @@ class JointLoss:
 
 
 def ctc_loss(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
-    """Return the CTC loss of every utterance: log-probabilities (B, S, V) -> (B,)."""
+    """Return the CTC loss of every utterance: log-probabilities (B, S, V) -> (B,). Half precision sums in float32."""
+    wide = torch.float64 if log_probs.dtype == torch.float64 else torch.float32
     return F.ctc_loss(
-        log_probs.transpose(0, 1), targets, lengths, target_lengths, BLANK, reduction="none", zero_infinity=True
+        log_probs.to(wide).transpose(0, 1),
+        targets,
+        lengths,
+        target_lengths,
+        BLANK,
+        reduction="none",
+        zero_infinity=True,
     )
 
 
