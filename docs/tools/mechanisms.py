@@ -13,7 +13,16 @@ from typing import Any
 
 import torch
 
-from suite.attention import ALIGNMENTS, PATTERNS, SCORES, Attention, Edges, build_attention, build_edge_attention
+from suite.attention import (
+    ALIGNMENTS,
+    PATTERNS,
+    SCORES,
+    Attention,
+    AttentionPooling,
+    Edges,
+    build_attention,
+    build_edge_attention,
+)
 from suite.attention.fast.call import AttentionCall
 from suite.attention.fast.choose import choose
 
@@ -80,9 +89,42 @@ Patterns combine with `&` and `|`: `Causal() & Window(64, 0)`. "Linear" patterns
 - Over edges and segments, every score works except {not_over_edges}, which depend on the order of
   the keys. The alignment must be `softmax` with temperature 1, the pattern `full`.
 - `implementation=compiled` needs an inner-product score with softmax, or `gat` over edges (docs/compiled.md).
+- A pattern places its queries: the last query is at the last key, unless the caller passes `query_positions`. The
+  learnt query of `AttentionPooling` has no position, so these patterns are rejected there: {not_pooled}.
+- `sinkhorn` balances queries and keys. A row depends on later rows, so it is rejected for one query (pooling, the
+  decoders of speech) and for causal networks (SASRec, DIN).
+- `a | b` of patterns rejects `local_predictive`, which has no mask of positions. With `a & b` rules on positions apply
+  first, and `local_predictive` predicts a position among the keys that they allow.
+
+What the tasks reject, because their equation would be another one in training than in use:
+
+| model | rejected | reason |
+| --- | --- | --- |
+| `recommender/sasrec` | `sinkhorn`; patterns of a fixed size | an event would depend on later ones |
+| `recommender/bert4rec` | patterns of a fixed size | histories have any length |
+| `recommender/din` | `sinkhorn`, `monotonic`; patterns of a fixed size | a candidate would depend on the others |
+| `speech/las` | `sinkhorn`; patterns of a fixed size | one query a step; utterances have any length |
+| `speech/ctc_attention` | `sinkhorn`; scores, alignments and patterns that go by steps | all steps at once |
+| `oct` pooling | `sinkhorn`; patterns that need a position | one learnt query |
+
+Patterns of a fixed size are {fixed}. In `speech/las` step u is at position `positions_per_unit` u of the utterance.
 
 A rejected combination raises ValueError with the reason and the setting to change, when the model is built or, if it
 depends on the lengths, at the first call.
+
+## Situations
+
+Every combination that is not rejected equals the plain equation, in values and gradients, with gradient checkpoints
+of both kinds, saved-tensor hooks, `torch.compile`, autocast and half precision (within the rounding of the type), alone
+and in a batch. `tests/parity/test_matrix.py` computes the matrix: every two values of two factors by default, all of it
+with `-m slow`.
+
+- Second derivatives (`create_graph=True`) are right on every path of this package, dropout, tiles, graphs, segments,
+  reversible blocks and C++ kernels included. torch's own `sdpa` kernels have none and raise RuntimeError; take
+  `implementation=reference` there.
+- Reversible blocks may contain random layers. A `Reversible` block alone saves its two outputs, a `ReversibleSequence`
+  those of its last block.
+- `monotonic`, `local_predictive`, `cosine`, and sums over edges compute in float32 where tensors are in half precision.
 
 ## Which path computes a call
 
@@ -109,6 +151,8 @@ def page() -> str:
         alignments=_alignments(),
         patterns=_patterns(),
         not_square=_listed(not_square),
+        not_pooled=_listed(name for name in PATTERNS if not _works_in_pooling(name)),
+        fixed=_listed(name for name, cls in PATTERNS.items() if cls.fixed_size),
         not_over_edges=_listed(name for name in SCORES if not _works_over_edges(score=name)),
         paths=_paths(),
     )
@@ -171,6 +215,10 @@ def _works_dense(queries: int | None = None, keys: int = SHORT, **choices: str) 
 def _works_over_edges(**choices: str) -> bool:
     nodes, edges = torch.zeros(2, 2, 4), Edges.from_index(torch.tensor([[0, 1], [1, 0]]), 2)
     return _works(lambda: build_edge_attention(choices, **FACTS)(nodes, nodes, nodes, edges))
+
+
+def _works_in_pooling(pattern: str) -> bool:
+    return _works(lambda: AttentionPooling(8, _attention(pattern=pattern), num_heads=2))
 
 
 def _works(run: Callable[[], object]) -> bool:

@@ -110,19 +110,19 @@ def align(name: str, scores: Tensor, mask: Tensor) -> Tensor:
         case "softmax":
             weights = F.softmax(low, -1)
         case "sparsemax":
-            weights = entmax.sparsemax(low.masked_fill(~some, 0.0), dim=-1)
+            weights = projection(low.masked_fill(~some, 0.0), 1)
         case "entmax15":
-            weights = entmax.entmax15(low.masked_fill(~some, 0.0), dim=-1)
+            weights = projection(low.masked_fill(~some, 0.0), 2)
         case "sigmoid":
             share = torch.sigmoid(scores) * mask
-            weights = share / share.sum(-1, keepdim=True).clamp(min=1e-300)
+            weights = share / share.sum(-1, keepdim=True).masked_fill(~some, 1.0)
         case "monotonic":
             return monotonic(torch.sigmoid(scores) * mask)
         case "sinkhorn":
             weights = low.exp() * mask
             for _ in range(8):
-                weights = weights / weights.sum(-2, keepdim=True).clamp(min=1e-300)
-                weights = weights / weights.sum(-1, keepdim=True).clamp(min=1e-300)
+                weights = weights / weights.sum(-2, keepdim=True).masked_fill(~mask.any(-2, keepdim=True), 1.0)
+                weights = weights / weights.sum(-1, keepdim=True).masked_fill(~some, 1.0)
         case "hard":
             weights = F.one_hot(low.argmax(-1), low.shape[-1]).to(scores)
         case "straight_through":
@@ -130,6 +130,21 @@ def align(name: str, scores: Tensor, mask: Tensor) -> Tensor:
             hard = F.one_hot(low.argmax(-1), low.shape[-1]).to(scores) * mask
             weights = hard + soft - soft.detach()
     return weights * mask
+
+
+def projection(scores: Tensor, power: int) -> Tensor:
+    """max(scores / power - tau, 0)^power: tau of the support that fits, in closed form, which autograd differentiates.
+
+    sparsemax: tau = mean - 1 / k;   1.5-entmax: tau = mean - sqrt(1 / k - variance)   (Peters et al. 2019, alg. 2)
+    """
+    with torch.no_grad():
+        package = entmax.sparsemax if power == 1 else entmax.entmax15
+        support = (package(scores, dim=-1) > 0).to(scores)
+    z, k = scores / power, support.sum(-1, keepdim=True)
+    mean = (z * support).sum(-1, keepdim=True) / k
+    variance = ((z - mean).square() * support).sum(-1, keepdim=True) / k
+    tau = mean - (1.0 / k if power == 1 else (1.0 / k - variance).clamp(min=1e-300).sqrt())
+    return ((z - tau) * support) ** power
 
 
 def monotonic(p: Tensor) -> Tensor:
@@ -158,8 +173,8 @@ def rounding_bounds(
     A computation in ``dtype`` gives the result of inputs and parameters that differ by gamma_n of their size, n the
     rounded operations on the way of a number (Higham 2002, sec. 1.5: small backward errors). Here n = 3 D + 20: two
     products of D terms and a projection, the functions between them, and the roundings of their results. The largest
-    change of the result in 6 random changes of that size, times 4, bounds it, plus the rounding of the result itself
-    and of a sum over the keys or queries.
+    change of the result in 6 random changes of that size, times 8, bounds it, plus the rounding of the result itself;
+    of a gradient, that of the largest one, since terms of that size may cancel (softmax does not see a bias of keys).
     """
     terms = 3 * inputs[0].shape[-1] + 20
     size = rounding_bound(dtype, terms)
@@ -180,7 +195,6 @@ def rounding_bounds(
                 bounds[n] = torch.maximum(bounds[n], (changed - right).abs().amax())
     for x, y in zip(tensors, before, strict=True):
         x.data = y
-    return [
-        4 * bound + rounding_bound(dtype, terms) * (right.abs().amax() if right.numel() else 0.0)
-        for bound, right in zip(bounds, exact, strict=True)
-    ]
+    largest = max(float(right.abs().amax()) for right in exact[1:] if right.numel())  # of the terms of a gradient, too
+    own = [float(exact[0].abs().amax()) if exact[0].numel() else 0.0, *([largest] * (len(exact) - 1))]
+    return [8 * bound + size * magnitude for bound, magnitude in zip(bounds, own, strict=True)]

@@ -53,6 +53,7 @@ PATTERN_CONFIGS = {
     "causal & window": ("causal", "window"),
 }
 assert set(PATTERNS) <= set(PATTERN_CONFIGS)
+COMPILE_BACKEND = {"name": "eager"}  # "aot_eager" also traces the backward pass, and takes seconds a case
 BANDS = ("window", "global_local", "local_monotonic", "causal & window")
 LAYOUTS = ("self", "cross", "one query", "one key", "pooling", "edges", "segments")
 IMPLEMENTATIONS = ("reference", "auto", "compiled", "flex")
@@ -109,20 +110,38 @@ def pairwise(accepted: Callable[[Case], bool], seed: int = 0) -> list[Case]:
     for a, x, b, y in sorted(missing):
         if (a, x, b, y) not in missing:
             continue
-        best, gain = None, -1
-        for _ in range(60):
+        candidates = []
+        for _ in range(150):
             values = [draw.choice(factor) for factor in FACTORS]
             values[a], values[b] = x, y
-            case = Case(*values)
-            new = sum(pair in missing for pair in _pairs(case)) + (1000 if accepted(case) else 0)
-            if new > gain:
-                best, gain = case, new
-        assert best is not None
-        cases.append(best)
-        if gain >= 1000:
-            missing -= set(_pairs(best))
-        missing.discard((a, x, b, y))
+            candidates.append(_towards_accepted(Case(*values), {a, b}, draw))
+        candidates.sort(key=lambda case: -sum(pair in missing for pair in _pairs(case)))
+        best = next(filter(accepted, candidates), None)
+        cases.append(best or next(filter(exists, candidates), candidates[0]))
+        missing -= set(_pairs(best)) if best else {(a, x, b, y)}
     return list(dict.fromkeys(cases))
+
+
+INNER_PRODUCTS = ("dot", "scaled_dot", "general", "cosine", "location_based")
+
+
+def _towards_accepted(case: Case, pinned: set[int], draw: random.Random) -> Case:
+    """The case with the values that its implementation and its layout demand, where these are not pinned."""
+    demands: dict[str, tuple[str, ...]] = {}
+    if case.implementation == "flex":
+        demands = {"score": INNER_PRODUCTS, "alignment": ("softmax",), "pattern": BANDS, "layout": ("self",)}
+        demands["situation"] = ("plain",)
+    elif case.layout in ("edges", "segments"):
+        demands = {"alignment": ("softmax",), "pattern": ("full",)}
+        if case.implementation == "compiled":
+            demands["score"] = ("gat",)
+    elif case.implementation == "compiled":
+        demands = {"score": INNER_PRODUCTS, "alignment": ("softmax",)}
+    for name, values in demands.items():
+        place = Case._fields.index(name)
+        if place not in pinned and case[place] not in values:
+            case = case._replace(**{name: draw.choice(values)})
+    return case
 
 
 def _pairs(case: Case) -> Iterable[tuple[int, str, int, str]]:
@@ -131,7 +150,7 @@ def _pairs(case: Case) -> Iterable[tuple[int, str, int, str]]:
 
 def exists(case: Case) -> bool:
     """Whether the situation exists: a kernel that has no CPU backward, an order of samples, a causal rule."""
-    inner = case.score in ("dot", "scaled_dot", "general", "cosine", "location_based")
+    inner = case.score in INNER_PRODUCTS
     if case.implementation == "flex":
         tiled = case.pattern in BANDS and case.layout == "self" and case.situation == "plain"
         return inner and case.alignment == "softmax" and tiled
@@ -307,9 +326,9 @@ def _expected(built: Built) -> tuple[Tensor, list[Tensor]]:
 
 
 def _check_flex(built: Built, expected: Tensor) -> str:
-    attention = built.module
+    attention = built.module.requires_grad_(False)
     assert isinstance(attention, Attention)
-    call = attention._call(*built.inputs, None, None, None)
+    call = attention._call(*(x.detach() for x in built.inputs), None, None, None)
     with torch.no_grad(), patch.object(torch, "compile", lambda function, **_: function):
         torch.testing.assert_close(paths.flex_path(call).context, expected)
     return "equal"
@@ -340,7 +359,7 @@ def check_second_derivative(case: Case, built: Built) -> str:
 def check_compile(case: Case, built: Built) -> str:
     """Values and gradients under ``torch.compile``."""
     torch.compiler.reset()
-    return check_plain(case, built._replace(call=torch.compile(built.call, backend="aot_eager")))
+    return check_plain(case, built._replace(call=torch.compile(built.call, backend=COMPILE_BACKEND["name"])))
 
 
 def check_batch(case: Case, built: Built) -> str:
