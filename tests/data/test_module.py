@@ -70,8 +70,18 @@ def test_content_is_loaded_once_and_the_provenance_is_that_of_reader_and_content
     assert {"origin": "generated", "count": 3, "content_hash": "0"}.items() <= provenance.items()
 
 
+class OddBatches:
+    """A distribution that selects the training batches with an odd number."""
+
+    def training(self, loader: Iterable[int]) -> list[int]:
+        return [batch for batch in loader if batch % 2]
+
+    def validation(self, batches: Iterable[int]) -> Iterable[int]:
+        return batches
+
+
 def test_batches_are_distributed_inside_the_context_only() -> None:
     data = GeneratedNumberData(count=5, batch_size=2)
-    with data.distributed(lambda batches: [batch for batch in batches if batch % 2]):
+    with data.distributed(OddBatches()):
         assert list(data.train_dataloader()) == [1, 3]
     assert list(data.train_dataloader()) == [0, 1, 2, 3, 4]
