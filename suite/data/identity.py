@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -124,21 +124,18 @@ class SampleRecord:
                 other=self.content_hash != now.content_hash,
             )
         match = self._match(now)
-        found = match >= 0
-        by_name = found & np.isin(_distinct(now.names), _distinct(self.names))
-        altered = by_name & (self.contents[match] != now.contents)
         counts = DataChanges(
-            added=int((~found).sum()),
-            removed=len(self.names) - int(found.sum()),
-            altered=int(altered.sum()),
-            renamed=int((found & ~by_name).sum()),
+            added=int((match.position < 0).sum()),
+            removed=len(self.names) - int((match.position >= 0).sum()),
+            altered=int(match.altered.sum()),
+            renamed=int((match.position >= 0).sum()) - int(match.by_name.sum()),
         )
         return counts or DataChanges(reordered=True)
 
     def unchanged(self, now: "SampleRecord") -> np.ndarray:
         """Return which samples of now are recorded with the same content, bool (N,)."""
         match = self._match(now)
-        return (match >= 0) & (self.contents[match] == now.contents) if len(self.names) else match >= 0
+        return (match.position >= 0) & ~match.altered
 
     def split_of(self, now: "SampleRecord") -> Split:
         """Return the recorded split for the data of now.
@@ -147,35 +144,48 @@ class SampleRecord:
         An altered sample whose new content was trained on is in no split either.
         """
         match = self._match(now)
-        member = np.where(match >= 0, self.memberships[match], np.uint8(0))
+        member = np.zeros(len(now.names), dtype=np.uint8)
+        known = match.position >= 0
+        member[known] = self.memberships[match.position[known]]
         trained = self.contents[(self.memberships & BITS["train"]) > 0]
-        altered = (match >= 0) & (self.contents[match] != now.contents)
-        member[altered & np.isin(now.contents, trained) & ((member & BITS["train"]) == 0)] = 0
+        member[match.altered & np.isin(now.contents, trained) & ((member & BITS["train"]) == 0)] = 0
         return Split(*(np.flatnonzero(member & BITS[name]) for name in SPLITS))
 
-    def _match(self, now: "SampleRecord") -> np.ndarray:
-        """Position in this record of each sample of now, (N,), -1 for a new one: first by name, then by content."""
-        match = _positions(_distinct(self.names), _distinct(now.names))
-        open_now = np.flatnonzero(match < 0)
-        open_then = np.setdiff1d(np.arange(len(self.names)), match)
-        if len(open_now) and len(open_then):
-            found = _positions(_distinct(self.contents[open_then]), _distinct(now.contents[open_now]))
-            match[open_now[found >= 0]] = open_then[found[found >= 0]]
-        return match
+    def _match(self, now: "SampleRecord") -> "_Match":
+        """Find each sample of now in this record, first by name, then by content."""
+        position = _positions(_distinct(self.names), _distinct(now.names))
+        by_name = position >= 0
+        altered = np.zeros(len(position), dtype=bool)
+        altered[by_name] = self.contents[position[by_name]] != now.contents[by_name]
+        open_now = np.flatnonzero(~by_name)
+        open_then = np.setdiff1d(np.arange(len(self.names)), position)
+        found = _positions(_distinct(self.contents[open_then]), _distinct(now.contents[open_now]))
+        position[open_now[found >= 0]] = open_then[found[found >= 0]]
+        return _Match(position, by_name, altered)
+
+
+class _Match(NamedTuple):
+    """For each sample of now, (N,): its position in a record or -1, whether its name is known, whether it is altered.
+
+    A sample that is found by its content is not altered.
+    """
+
+    position: np.ndarray
+    by_name: np.ndarray
+    altered: np.ndarray
 
 
 def _check_state(state: Any) -> None:
     """Raise ValueError for a state that ``SampleRecord.state_dict`` does not return; a file can hold anything."""
     types = {"names": torch.int64, "contents": torch.int64, "memberships": torch.uint8}
     found = state if isinstance(state, Mapping) else {}
-    lengths = {
-        len(array)
-        for name, kind in types.items()
-        if isinstance(array := found.get(name), torch.Tensor) and array.dim() == 1 and array.dtype == kind
-    }
-    complete = all(isinstance(found.get(name), torch.Tensor) for name in types)
-    texts = all(isinstance(found.get(name), str) for name in ("content_hash", "split_hash"))
-    if not complete or not texts or len(lengths) != 1 or any(found[name].dtype != kind for name, kind in types.items()):
+    lengths: set[int] = set()
+    for name, kind in types.items():
+        array = found.get(name)
+        if not isinstance(array, torch.Tensor) or array.dim() != 1 or array.dtype != kind:
+            raise ValueError("its record of samples is damaged")
+        lengths.add(len(array))
+    if len(lengths) > 1 or not all(isinstance(found.get(name), str) for name in ("content_hash", "split_hash")):
         raise ValueError("its record of samples is damaged")
 
 

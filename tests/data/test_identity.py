@@ -80,6 +80,15 @@ def test_equal_samples_without_names_are_counted() -> None:
     assert before.changes(now) == DataChanges(removed=1)
 
 
+def test_a_record_without_samples_has_only_new_ones() -> None:
+    empty = record([], [], [], [], [])
+    assert empty.changes(BEFORE) == DataChanges(added=5)
+    assert [part.tolist() for part in empty.split_of(BEFORE)] == [[], [], []]
+    assert not empty.unchanged(BEFORE).any()
+    assert BEFORE.changes(empty) == DataChanges(removed=5)
+    assert [part.tolist() for part in BEFORE.split_of(empty)] == [[], [], []]
+
+
 def test_a_record_survives_a_checkpoint() -> None:
     again = SampleRecord.from_state_dict(BEFORE.state_dict())
     assert not BEFORE.changes(again)
