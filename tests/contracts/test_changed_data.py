@@ -33,16 +33,16 @@ class Data(NamedTuple):
 
     table: Table
     write: Callable[[Path, Table], None]
-    words: Callable[[Path], list[str]]
+    words: list[str]  # with {folder}
     altered: dict[str, str]  # cells of a sample that change without its name
 
 
 def documents() -> Data:
     table = [{"text": f"word{n % 7} {('good', 'bad')[n % 2]} text {n}", "label": "pn"[n % 2]} for n in range(60)]
-    words = lambda folder: [  # noqa: E731
+    words = [
         "task=documents",
         "data=documents/csv",
-        f"data.path={folder / 'a.csv'}",
+        "data.path={folder}/a.csv",
         "model.embed_dim=8",
         "trainer.max_steps=3",
     ]
@@ -62,11 +62,11 @@ def graph() -> Data:
         ring = [(f"n{n}", f"n{(n + 3) % 60}") for n in range(60)]
         write(folder / "edges.csv", [{"source": a, "target": b} for a, b in ring if {a, b} <= names])
 
-    words = lambda folder: [  # noqa: E731
+    words = [
         "task=graph",
         "data=graph/csv",
-        f"data.nodes={folder / 'nodes.csv'}",
-        f"data.edges={folder / 'edges.csv'}",
+        "data.nodes={folder}/nodes.csv",
+        "data.edges={folder}/edges.csv",
         "trainer.max_steps=5",
     ]
     return Data(table, make, words, {"x0": "9.5"})
@@ -83,10 +83,10 @@ def recommender() -> Data:
         ]
         write(folder / "a.csv", events)
 
-    words = lambda folder: [  # noqa: E731
+    words = [
         "task=recommender",
         "data=recommender/own",
-        f"data.path={folder / 'a.csv'}",
+        "data.path={folder}/a.csv",
         "data.min_events=1",
         "trainer.max_steps=3",
     ]
@@ -105,10 +105,10 @@ def speech() -> Data:
             lines.append(json.dumps(line))
         (folder / "a.jsonl").write_text("\n".join(lines) + "\n")
 
-    words = lambda folder: [  # noqa: E731
+    words = [
         "task=speech",
         "data=speech/manifest",
-        f"data.path={folder / 'a.jsonl'}",
+        "data.path={folder}/a.jsonl",
         "data.val_fraction=0.2",
         "data.test_fraction=0.3",
         "model=speech/lstm_attention",
@@ -129,10 +129,10 @@ def oct() -> Data:
             (folder / "set" / row["class"]).mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(folder / "set" / row["class"] / f"{row['name']}.png")
 
-    words = lambda folder: [  # noqa: E731
+    words = [
         "task=oct",
         "data=oct/folder",
-        f"data.path={folder / 'set'}",
+        "data.path={folder}/set",
         "data.height=24",
         "data.width=32",
         "trainer.max_steps=2",
@@ -157,7 +157,7 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     data = MAKERS[request.param]()
     data.write(folder, data.table)
     common = [f"data.dir={folder}", "threads=1", f"run_dir={folder / 'run'}", "trainer=cpu"]
-    return Trained(data, folder, suite.train(*data.words(folder), *common))
+    return Trained(data, folder, suite.train(*(word.format(folder=folder) for word in data.words), *common))
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """Runs with compiled attention kernels."""
 
-import csv
 from pathlib import Path
 
 import pytest
@@ -9,25 +8,7 @@ from suite.config.compose import compose
 from suite.training.run.launch import launch
 from tests.attention.conftest import needs_compiler
 from tests.training.forked import TASKS
-
-
-def rows(run_dir: Path) -> list[dict[str, str]]:
-    with (run_dir / "metrics.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
-# Dropout has masks of its own in torch's compiler and in the optional kernels.
-STEADY = {
-    "graph": ["model.dropout=0", "model.feature_dropout=0", "attention.dropout=0"],
-    "recommender": ["model.dropout=0", "attention.dropout=0"],
-    "speech": ["model.encoder.dropout=0", "model.decoder.dropout=0"],
-}
-
-
-def losses(task: str, run_dir: Path, *words: str) -> list[float]:
-    """The losses of one pass."""
-    run = launch(compose([*TASKS[task], *STEADY.get(task, []), "debug=one_pass", f"run_dir={run_dir}", *words]))
-    return [float(row["train/loss"]) for row in rows(run) if row["train/loss"]]
+from tests.training.one_pass import STEADY, losses
 
 
 @needs_compiler

@@ -1,5 +1,6 @@
 """A stand-in for ``attn train`` in trials: it starts at once and writes what a run writes."""
 
+import csv
 import sys
 from pathlib import Path
 
@@ -25,6 +26,14 @@ with (run / "metrics.csv").open("w") as file:
         time.sleep(float(words.get("+pause", "0")))
 (run / "result.json").write_text(json.dumps({"val/accuracy": 1 - abs(lr - 0.3)}))
 """
+
+BASE = ["sweep", "task=graph", "data=graph/synthetic"]
+
+
+def table(folder: str = "s") -> list[dict[str, str]]:
+    """The rows of ``sweep.csv``."""
+    with Path(folder, "sweep.csv").open() as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """Studies: stopped and resumed, with trials that are pruned, and trials of two processes."""
 
-import csv
 import json
 import os
 import signal
@@ -13,19 +12,12 @@ from suite.sweep import trial
 from suite.sweep.space import parse
 from suite.sweep.study import Study
 from suite.training.state import checkpoint_file
+from tests.sweep.conftest import BASE, table
 from tests.training import forked
 from tests.training.forked import TASKS
 from tests.waiting import wait_until
 
 REAL = trial.ATTN
-
-
-BASE = ["sweep", "task=graph", "data=graph/synthetic"]
-
-
-def table(folder: str = "s") -> list[dict[str, str]]:
-    with Path(folder, "sweep.csv").open() as file:
-        return list(csv.DictReader(file))
 
 
 def test_a_stopped_sweep_goes_on_with_the_trials_that_ran(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,15 +42,15 @@ def test_a_stopped_sweep_goes_on_with_the_trials_that_ran(capsys: pytest.Capture
 def test_a_trial_that_falls_behind_is_ended(tmp_path: Path) -> None:
     options = ["sweep.warmup=2", "+steps=12", "+pause=0.1", "sweep.trials=4"]
     sweep = parse([*BASE[1:], "optim.lr=choice(0.3,0.9)", *options])
-    told: list[str] = []
-    study = Study(sweep, tmp_path, "val/accuracy", "max", told.append)
+    printed: list[str] = []
+    study = Study(sweep, tmp_path, "val/accuracy", "max", printed.append)
     for lr in (0.3, 0.3, 0.3, 0.9):
         study.study.enqueue_trial({"optim.lr": lr})
     study.run()
     states = [found.state.name for found in study.study.get_trials()]
     assert states[:3] == ["COMPLETE"] * 3
     assert states[3] == "PRUNED"
-    assert "pruned" in told[3]
+    assert "pruned" in printed[3]
 
 
 @pytest.mark.slow

@@ -1,20 +1,13 @@
 """Compiled networks train to the same losses."""
 
-import csv
 from pathlib import Path
 
 import pytest
 from torch import nn
 
-from suite.config.compose import compose
 from suite.training.compile import compile_blocks
-from suite.training.run.launch import launch
 from tests.training.forked import TASKS
-
-
-def rows(run_dir: Path) -> list[dict[str, str]]:
-    with (run_dir / "metrics.csv").open() as file:
-        return list(csv.DictReader(file))
+from tests.training.one_pass import losses
 
 
 @pytest.mark.filterwarnings("ignore")  # the compiler's own, while it is imported
@@ -26,20 +19,6 @@ def test_blocks_of_stacks_are_compiled_and_what_holds_none_as_a_whole() -> None:
     compiled = {name for name, part in net.named_modules() if part._compiled_call_impl is not None}
     assert compiled == {"stack.0", "stack.1", "whole", "deep.stack.0", "deep.norm"}
     assert list(net.state_dict()) == names
-
-
-# Dropout has masks of its own in torch's compiler and in the optional kernels.
-STEADY = {
-    "graph": ["model.dropout=0", "model.feature_dropout=0", "attention.dropout=0"],
-    "recommender": ["model.dropout=0", "attention.dropout=0"],
-    "speech": ["model.encoder.dropout=0", "model.decoder.dropout=0"],
-}
-
-
-def losses(task: str, run_dir: Path, *words: str) -> list[float]:
-    """The losses of one pass."""
-    run = launch(compose([*TASKS[task], *STEADY.get(task, []), "debug=one_pass", f"run_dir={run_dir}", *words]))
-    return [float(row["train/loss"]) for row in rows(run) if row["train/loss"]]
 
 
 @pytest.mark.slow
