@@ -12,6 +12,17 @@ class UserError(Exception):
     """
 
 
+def check_at_least(least: float, key: str, value: float) -> None:
+    """Raise UserError if the value of the config key ``key`` is less than ``least``.
+
+    >>> check_at_least(1, "data.batch_size", 0)
+    Traceback (most recent call last):
+    suite.errors.UserError: data.batch_size must be at least 1, got 0
+    """
+    if value < least:
+        raise UserError(f"{key} must be at least {least}, got {value}")
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return a hint for a message: the choice nearest to ``word``, and all valid choices.
 

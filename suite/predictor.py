@@ -9,7 +9,7 @@ import torch
 
 from suite.attention_weights import AttentionWeights, Axis
 from suite.draw.picture import Picture
-from suite.errors import UserError
+from suite.errors import UserError, check_at_least
 from suite.training.base_task_module import BaseTaskModule
 
 __all__ = ["AttentionWeights", "Axis", "Picture", "Predictor", "check_counts"]
@@ -177,5 +177,4 @@ def check_counts(minimum: int = 1, **counts: int) -> None:
     suite.errors.UserError: predict.batch_size must be at least 1, got 0
     """
     for name, count in counts.items():
-        if count < minimum:
-            raise UserError(f"predict.{name} must be at least {minimum}, got {count}")
+        check_at_least(minimum, f"predict.{name}", count)

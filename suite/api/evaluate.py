@@ -32,11 +32,16 @@ def evaluate(
     Raises:
         UserError: for a file that is not a checkpoint, and for data that differ from those it was trained on.
     """
-    if split not in SPLITS:
-        raise UserError(f"split={split} is not known.{did_you_mean(split, SPLITS)}")
+    check_split(split)
     from suite.api.model import load
 
     return load(path, *to_dotlist(overrides, values), fetch=fetch).evaluate(split)
+
+
+def check_split(split: str) -> None:
+    """Raise UserError for a name that is not one of a split."""
+    if split not in SPLITS:
+        raise UserError(f"split={split} is not known.{did_you_mean(split, SPLITS)}")
 
 
 def evaluate_split(

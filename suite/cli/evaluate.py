@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from suite.api.evaluate import SPLITS
+from suite.api.evaluate import check_split
 from suite.cli.options import flag, parse
-from suite.errors import UserError, did_you_mean
+from suite.errors import UserError
 
 __all__ = ["main"]
 
@@ -36,8 +36,8 @@ def main(argv: list[str]) -> int:
             f"data={path} does not exist. data=PATH is your own labelled file or folder; keys of the recorded data are "
             "changed by data.KEY=VALUE"
         )
-    if path is None and split not in (*SPLITS, None):
-        raise UserError(f"split={split} is not known.{did_you_mean(split, SPLITS)}")
+    if split is not None:
+        check_split(split)
     from suite.api.model import load
 
     fetch = flag(options, "fetch")
@@ -47,7 +47,8 @@ def main(argv: list[str]) -> int:
     from rich.markup import escape
     from rich.table import Table
 
-    caption = f"data changed since training: {model.changes}" if path is None and model.changes else None
+    changes = model.changes if path is None else None
+    caption = f"data changed since training: {changes}" if changes else None
     table = Table(title=escape(ckpt), caption=caption, title_justify="left", caption_justify="left", show_header=False)
     for name, value in metrics.items():
         table.add_row(name, f"{value:.4f}")

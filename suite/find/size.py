@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import lightning.pytorch as pl
 import torch
 
-from suite.errors import UserError
+from suite.errors import UserError, check_at_least
 from suite.find import memory
 from suite.find.short import prepare_short, train
 
@@ -98,8 +98,7 @@ def search(
     Raises:
         UserError: for a key that is not a batch size, and for a task whose batch is the whole data set.
     """
-    if steps < 1:
-        raise UserError(f"steps must be at least 1, got {steps}")
+    check_at_least(1, "steps", steps)
     if bound is not None and bound <= 0:
         raise UserError(f"memory must be above 0 GiB, got {bound:g}")
     prepared: tuple[Any, Any] | None = prepare_short(config)

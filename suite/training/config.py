@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from suite.errors import UserError, did_you_mean
+from suite.errors import UserError, check_at_least, did_you_mean
 
 T = TypeVar("T")
 Nodes = Mapping[str, Any]  # config nodes that Hydra instantiates
@@ -96,11 +96,17 @@ class RunConfig:
             values[name] = _read(types[name], values.get(name), name)
         own = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         found = _read(cls, own, "")
-        for name, least in (("seed", 0), ("prefetch", 0), ("threads", 1)):
-            _at_least(least, name, getattr(found, name))
-        _at_least(0, "checkpoints.every_seconds", found.checkpoints.every_seconds)
-        _at_least(0, "checkpoints.every_steps", found.checkpoints.every_steps)
-        _at_least(1, "cluster.timeout", found.cluster.timeout)
+        bounds: dict[str, tuple[int, float | None]] = {
+            "seed": (0, found.seed),
+            "prefetch": (0, found.prefetch),
+            "threads": (1, found.threads),
+            "checkpoints.every_seconds": (0, found.checkpoints.every_seconds),
+            "checkpoints.every_steps": (0, found.checkpoints.every_steps),
+            "cluster.timeout": (1, found.cluster.timeout),
+        }
+        for key, (least, value) in bounds.items():
+            if value is not None:
+                check_at_least(least, key, value)
         return found
 
 
@@ -134,8 +140,3 @@ def _name(kind: Any) -> str:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", NoneType: "null"}
     kinds = get_args(kind) if not hasattr(kind, "__origin__") else ()
     return " or ".join(_name(one) for one in kinds) or names.get(kind, "a group of keys")
-
-
-def _at_least(least: int, name: str, value: float | None) -> None:
-    if value is not None and value < least:
-        raise UserError(f"{name} must be at least {least}, got {value}")

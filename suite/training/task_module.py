@@ -95,21 +95,16 @@ class TaskModule(BaseTaskModule):
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of the validation split; in training, pass them to callbacks too."""
         samples = self._gathered()
-        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+        in_training = self.trainer.state.fn == "fit" and not self.trainer.sanity_checking
+        if in_training:
             self.calibrate(samples)
         metrics = {f"val/{name}": value for name, value in self.compute_metrics(samples).items()}
         self.log_metrics(metrics)
-        if self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+        if in_training:
             self.notify(metrics)
 
-    def on_test_epoch_start(self) -> None:
-        """Start to collect the per-sample results of a split."""
-        self._samples = []
-
-    def test_step(self, batch: Any, batch_idx: int) -> SampleResults:
-        """Return the per-sample results of one batch."""
-        self._samples.append(self.per_sample(batch))
-        return self._samples[-1]
+    on_test_epoch_start = on_validation_epoch_start
+    test_step = validation_step
 
     def on_test_epoch_end(self) -> None:
         """Log the metrics of the test split."""

@@ -135,7 +135,7 @@ def _is_public(target: str, package: str, name: str) -> bool:
 
 
 def _bases() -> dict[str, type]:
-    """The base class of each section; the last one has no section of its own."""
+    """The base class of each section; the last one has no section."""
     import lightning.pytorch as pl
     from lightning.pytorch.loggers import Logger
     from torch import nn

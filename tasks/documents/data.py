@@ -13,7 +13,7 @@ from suite.data.module import TaskData
 from suite.data.readers import Reader
 from suite.data.source import Resolved
 from suite.data.splits import SPLITS, Split
-from suite.errors import UserError
+from suite.errors import UserError, check_at_least
 from tasks.documents import corpus as corpora
 from tasks.documents import text
 from tasks.documents.batch import DocumentBatches, EncodedDocuments
@@ -77,11 +77,14 @@ class DocumentsData(TaskData):
         split_seed: int,
     ) -> None:
         super().__init__(reader, dir)
-        self.batch_size = _positive("batch_size", batch_size)
-        self.vocabulary_size = _positive("vocabulary_size", vocabulary_size)
+        sizes = {"batch_size": batch_size, "vocabulary_size": vocabulary_size}
+        for name, size in {**sizes, "max_words": max_words, "max_sentence": max_sentence}.items():
+            check_at_least(1, f"data.{name}", size)
+        self.batch_size = batch_size
+        self.vocabulary_size = vocabulary_size
         self.min_count = min_count
-        self.max_words = _positive("max_words", max_words)
-        self.max_sentence = _positive("max_sentence", max_sentence)
+        self.max_words = max_words
+        self.max_sentence = max_sentence
         self.max_char_ngram = max_char_ngram
         self.split = DocumentSplit(val_fraction, test_fraction, folds, fold, split_seed)
         self._documents: EncodedDocuments | None = None
@@ -212,12 +215,6 @@ class TextTableData(DocumentsData, reader=TextTable):
 
 class SyntheticReviewsData(DocumentsData, reader=SyntheticReviews):
     """Generated reviews."""
-
-
-def _positive(name: str, value: int) -> int:
-    if value < 1:
-        raise UserError(f"data.{name} must be at least 1, got {value}")
-    return value
 
 
 def _words_of(corpus: Corpus, chosen: np.ndarray) -> np.ndarray:

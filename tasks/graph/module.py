@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from suite.errors import UserError
+from suite.errors import UserError, check_at_least
 from suite.training.base_task_module import BaseTaskModule, OptimizerFactory
 from suite.training.schedule import Schedule
 from tasks.graph.batch import GraphBatch
@@ -35,8 +35,7 @@ class NodeClassification(BaseTaskModule):
 
     def __init__(self, net: nn.Module, optim: OptimizerFactory, passes: int, schedule: Schedule | None = None) -> None:
         super().__init__(net, optim, schedule)
-        if passes < 1:
-            raise UserError(f"module.passes must be at least 1, got {passes}")
+        check_at_least(1, "module.passes", passes)
         self.passes = passes
         self.automatic_optimization = False
 

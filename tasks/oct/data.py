@@ -13,7 +13,7 @@ from suite.data.module import TaskData
 from suite.data.readers import Reader
 from suite.data.source import Resolved
 from suite.data.splits import Split
-from suite.errors import UserError, did_you_mean
+from suite.errors import UserError, check_at_least, did_you_mean
 from tasks.oct import scans as content
 from tasks.oct.augment import Augment
 from tasks.oct.batch import Bags, ScanBatches
@@ -75,8 +75,7 @@ class OctData(TaskData):
         seed: int,
     ) -> None:
         super().__init__(reader, dir)
-        if batch_size < 1:
-            raise UserError(f"data.batch_size must be at least 1, got {batch_size}")
+        check_at_least(1, "data.batch_size", batch_size)
         if view not in VIEWS:
             raise UserError(f"data.view={view} is not known.{did_you_mean(view, VIEWS)}")
         if bags not in ("scan", "patient"):

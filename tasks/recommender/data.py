@@ -11,7 +11,7 @@ from suite.data.module import TaskData
 from suite.data.readers import Reader
 from suite.data.source import Resolved
 from suite.data.splits import SPLITS, Split
-from suite.errors import UserError, did_you_mean
+from suite.errors import UserError, check_at_least, did_you_mean
 from tasks.recommender.batch import EvaluationHistories, HistoryBatch, TrainingWindows, Windows
 from tasks.recommender.histories import Histories
 from tasks.recommender.readers.interaction_table import InteractionTable
@@ -60,8 +60,7 @@ class RecommenderData(TaskData):
         super().__init__(reader, dir)
         sizes = {"max_length": max_length, "positions": positions, "evaluation_positions": evaluation_positions}
         for name, value in sizes.items():
-            if value < 1:
-                raise UserError(f"data.{name} must be at least 1, got {value}")
+            check_at_least(1, f"data.{name}", value)
         splitters: dict[str, Splitter] = {
             "leave_one_out": LeaveOneOut(),
             "global_time": GlobalTime(val_fraction, test_fraction),

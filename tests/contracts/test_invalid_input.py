@@ -128,10 +128,10 @@ def test_a_damaged_data_file_is_named_with_both_hashes(attn: Attn, tmp_path: Pat
         shutil.copyfile(file, raw / file.name)
     (raw / "ind.cora.allx").write_bytes((raw / "ind.cora.allx").read_bytes()[:-9])
     done = attn("train", "task=graph", "debug=one_pass")
-    told = " ".join(done.stderr.split())
+    printed = " ".join(done.stderr.split())
     assert done.returncode == 2
-    assert "ind.cora.allx" in told
-    assert "9419ba2f26f5c35243db64aba110e0f35a04851609e0dc5433450676ca6b8543" in told
+    assert "ind.cora.allx" in printed
+    assert "9419ba2f26f5c35243db64aba110e0f35a04851609e0dc5433450676ca6b8543" in printed
     assert attn("data", "verify", "cora").returncode == 2
 
 

@@ -15,9 +15,9 @@ def test_a_rate_is_found_and_nothing_is_left(task: str, attn: Attn, tmp_path: Pa
     done = attn("find", "lr", *TASKS[task], "steps=60", "lr_min=1e-5", "output=curve.csv")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    told = re.fullmatch(r"optim\.lr=(\S+)", done.stdout.splitlines()[-1])
-    assert told
-    assert 1e-4 < float(told[1]) < 1.0
+    suggested = re.fullmatch(r"optim\.lr=(\S+)", done.stdout.splitlines()[-1])
+    assert suggested
+    assert 1e-4 < float(suggested[1]) < 1.0
     with (tmp_path / "curve.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert 20 < len(rows) <= 60
@@ -51,9 +51,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("words", "told"), REFUSED)
-def test_what_makes_no_sense_is_refused(words: list[str], told: str, attn: Attn) -> None:  # noqa: F811
+@pytest.mark.parametrize(("words", "message"), REFUSED)
+def test_what_makes_no_sense_is_refused(words: list[str], message: str, attn: Attn) -> None:  # noqa: F811
     done = attn("find", *words)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1

@@ -103,9 +103,9 @@ class Monotonic(Alignment):
 
     ``previous`` (B, H, 1, S) are the weights of the step before the first query; without it the reader starts before
     the first key. The reader may pass the last key, so a row sums to at most 1. The recurrence over j is a product with
-    T[k, j] = prod of (1 - p) from k to j - 1. Each T[k, j] is exp of its own sum of logarithms, not of a difference of
-    two sums, so that one large score costs the keys after it no digits. Half precision is computed in float32. A step
-    costs O(S^2); queries are computed one after the other.
+    T[k, j] = prod of (1 - p) from k to j - 1. Each T[k, j] is exp of one sum of logarithms, not of a difference
+    of two sums, so that one large score costs the keys after it no digits. Half precision is computed in float32. A
+    step costs O(S^2); queries are computed one after the other.
 
     >>> Monotonic()(torch.tensor([[[[90.0, 0.0, 0.0], [-90.0, 90.0, 0.0]]]])).round(decimals=4)
     tensor([[[[1., 0., 0.],

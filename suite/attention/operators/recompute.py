@@ -1,4 +1,4 @@
-"""Compute a function again in the backward pass, and give backward passes a derivative of their own."""
+"""Compute a function again in the backward pass, and give backward passes a derivative."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -91,7 +91,7 @@ def rebound(module: Module, tensors: Mapping[Tensor, Tensor]) -> Module:
 def differentiable_gradients(
     function: Callable[..., Tensor | tuple[Tensor, ...]], inputs: Sequence[Tensor], grads: Sequence[Tensor | None]
 ) -> list[Tensor | None]:
-    """The gradient of ``function`` by each of its inputs alone, with a graph of its own for second derivatives.
+    """The gradient of ``function`` by each of its inputs alone, with a separate graph for second derivatives.
 
     A fast backward pass has no graph. Where torch asks for one (``create_graph=True``: gradient penalties, Hessians),
     a function computes its gradient by this function from its plain equation instead.

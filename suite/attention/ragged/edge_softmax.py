@@ -90,7 +90,7 @@ def graph_gradients(
     d_context: Tensor,
     d_weights: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """``group_backward`` of all heads in operators that have derivatives of their own, for second derivatives.
+    """``group_backward`` of all heads in operators that have derivatives, for second derivatives.
 
     ``factor`` is what dropout multiplies the weights (M, H) with. Needs memory for the values of every edge.
     """

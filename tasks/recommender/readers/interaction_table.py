@@ -12,7 +12,7 @@ from suite.data.own_files import own_files
 from suite.data.readers import OwnFileReader
 from suite.data.source import Resolved
 from suite.data.tables import Table, TableFormat, read_table
-from suite.errors import UserError, did_you_mean
+from suite.errors import UserError, check_at_least, did_you_mean
 from tasks.recommender.histories import Histories, k_core
 
 NAMES = {  # usual names of the columns; the first that exists is used if the config names none
@@ -56,8 +56,7 @@ class InteractionTable(OwnFileReader):
         titles: str | None,
     ) -> None:
         super().__init__(path)
-        if min_events < 1:
-            raise UserError(f"data.min_events must be at least 1, got {min_events}")
+        check_at_least(1, "data.min_events", min_events)
         self.columns = {"user": user_column, "item": item_column, "time": time_column, "rating": rating_column}
         self.header, self.separator = header, separator
         self.min_rating, self.min_events = min_rating, min_events

@@ -136,7 +136,7 @@ def test_a_signal_to_the_whole_group_saves_and_leaves_no_process(
     batches = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     (os.kill if number == signal.SIGKILL else os.killpg)(process.pid, number)
     assert forked.join([process]) == [code]
-    told = capfd.readouterr().err
-    assert "Traceback" not in told
-    assert told.count("\n") == (0 if number == signal.SIGKILL else 1)
+    printed = capfd.readouterr().err
+    assert "Traceback" not in printed
+    assert printed.count("\n") == (0 if number == signal.SIGKILL else 1)
     wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in batches), 5)

@@ -66,17 +66,17 @@ def test_a_second_ctrl_c_leaves_the_previous_checkpoint_intact(tmp_path: Path) -
 
 
 def test_slurms_warning_saves_and_requeues_and_the_job_goes_on(tmp_path: Path) -> None:
-    """With a scontrol that writes down what it is told."""
+    """With a scontrol that writes its arguments to a file."""
     (tmp_path / "bin").mkdir()
     fake = tmp_path / "bin/scontrol"
-    fake.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/told\n')
+    fake.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/arguments\n')
     fake.chmod(0o755)
     job = {"SLURM_JOB_ID": "42", "SLURM_NNODES": "1", "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
     slurm = ("cluster=slurm",)
     process = begun(tmp_path / "run", *slurm, environment=job)
     os.kill(process.pid, signal.SIGUSR1)
     assert forked.join([process]) == [138]
-    assert (tmp_path / "told").read_text() == "requeue 42\n"
+    assert (tmp_path / "arguments").read_text() == "requeue 42\n"
     step = checkpoint_file.recover(tmp_path / "run/checkpoints")[1]["global_step"]
     again = forked.start(
         command, "train", *ENDLESS[:2], *slurm, "data.batch_size=7", f"run_dir={tmp_path / 'run'}",

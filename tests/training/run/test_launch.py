@@ -44,9 +44,9 @@ def test_attn_starts_processes_that_a_signal_saves_and_that_go_on(
     assert forked.join([process]) == [143]
     assert time.monotonic() - started < 10
     assert not orphans(run_dir)
-    told = capfd.readouterr().err
-    assert told.count("\n") == 1
-    assert "stopped by SIGTERM; resume with" in told
+    printed = capfd.readouterr().err
+    assert printed.count("\n") == 1
+    assert "stopped by SIGTERM; resume with" in printed
     step = checkpoint_file.recover(run_dir / "checkpoints")[1]["global_step"]
     assert yaml.safe_load((run_dir / "config.yaml").read_text())["trainer"]["devices"] == 2
     again = compose([*words, f"trainer.max_steps={step + 3}"])

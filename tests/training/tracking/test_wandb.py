@@ -37,9 +37,9 @@ def test_a_run_without_key_or_network_is_recorded_offline_and_reads_back(
     started = time.monotonic()
     run = launch(compose([*SMALL, f"run_dir={tmp_path / 'run'}"]))
     assert time.monotonic() - started < 60
-    (told,) = [record.getMessage() for record in caplog.records if "offline" in record.getMessage()]
-    assert "does not answer" in told
-    assert "wandb sync" in told
+    (printed,) = [record.getMessage() for record in caplog.records if "offline" in record.getMessage()]
+    assert "does not answer" in printed
+    assert "wandb sync" in printed
     result = json.loads((run / "result.json").read_text())
     records = [json.loads(line) for line in inspected(run).splitlines()]
     history = [row for row in records if "history" in row]
