@@ -77,7 +77,8 @@ def test_every_model_builds_and_learns_from_one_batch(task: str, model: str) -> 
     assert not silent, f"no gradient reaches {silent}"
 
 
-GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("data", "model", "task"))
+OTHERS = ("data", "model", "task", "__pycache__")
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in OTHERS)
 
 
 @pytest.mark.parametrize("group", GROUPS)
